@@ -1,0 +1,64 @@
+namespace Atoll.Models;
+
+/// <summary>One tensor that flows through a graph. Shape inference fills type and shape; folding may make it constant.</summary>
+public sealed class GraphValue(string name)
+{
+    public string Name { get; } = name;
+
+    public ElementType Type { get; set; }
+
+    /// <summary>Dimensions, -1 where unknown; null while the rank is unknown.</summary>
+    public long[]? Shape { get; set; }
+
+    /// <summary>Set for initializers and folded values.</summary>
+    public Tensor? Constant { get; set; }
+
+    /// <summary>Null for graph inputs and constants.</summary>
+    public GraphNode? Producer { get; set; }
+
+    public bool IsConstant => Constant is not null;
+
+    /// <summary>True when type and every dimension are known.</summary>
+    public bool IsStatic => Shape is not null && Type != ElementType.Undefined && Array.TrueForAll(Shape, d => d >= 0);
+
+    public override string ToString() => $"{Name}:{Type}[{(Shape is null ? "?" : string.Join(',', Shape))}]";
+}
+
+/// <summary>One operator of a graph. Optional inputs and outputs that are absent are null.</summary>
+public sealed class GraphNode
+{
+    public required string Name { get; init; }
+
+    public required string Operator { get; init; }
+
+    /// <summary>Empty for the standard domain.</summary>
+    public string Domain { get; init; } = "";
+
+    /// <summary>Version of the domain's operator set that the model imports.</summary>
+    public required int Opset { get; init; }
+
+    public List<GraphValue?> Inputs { get; init; } = [];
+
+    public List<GraphValue?> Outputs { get; init; } = [];
+
+    public NodeAttributes Attributes { get; init; } = new();
+
+    public override string ToString() => $"{Operator} '{Name}'";
+}
+
+/// <summary>A checked graph: nodes in an order in which every value is made before it is used.</summary>
+public sealed class Graph
+{
+    public required string Name { get; init; }
+
+    /// <summary>Values that the caller feeds; initializers are not among them.</summary>
+    public List<GraphValue> Inputs { get; init; } = [];
+
+    public List<GraphValue> Outputs { get; init; } = [];
+
+    public List<GraphNode> Nodes { get; init; } = [];
+
+    /// <summary>Number of nodes that read the value, counting a graph output as one more.</summary>
+    public int CountUses(GraphValue value) =>
+        Nodes.Sum(n => n.Inputs.Count(i => ReferenceEquals(i, value))) + Outputs.Count(o => ReferenceEquals(o, value));
+}

@@ -1,0 +1,30 @@
+namespace Atoll.Models;
+
+/// <summary>Attributes of a node by name, with the standard's defaults given at the call.</summary>
+public sealed class NodeAttributes
+{
+    private readonly Dictionary<string, object> _values = [];
+
+    public IEnumerable<string> Names => _values.Keys;
+
+    /// <summary>Values are long, float, string, Tensor, Graph, or an array of these.</summary>
+    public void Set(string name, object value) => _values[name] = value;
+
+    public bool Has(string name) => _values.ContainsKey(name);
+
+    public long Int(string name, long missing = 0) => Get(name, missing);
+
+    public float Float(string name, float missing = 0) => Get(name, missing);
+
+    public string Text(string name, string missing = "") => Get(name, missing);
+
+    public long[] Ints(string name, long[]? missing = null) => Get(name, missing ?? []);
+
+    public float[] Floats(string name, float[]? missing = null) => Get(name, missing ?? []);
+
+    public Tensor? Tensor(string name) => _values.GetValueOrDefault(name) as Tensor;
+
+    private T Get<T>(string name, T missing) => _values.TryGetValue(name, out var value)
+        ? value is T typed ? typed : throw new ModelException(ModelError.InvalidAttribute, $"attribute '{name}' is a {value.GetType().Name}, not a {typeof(T).Name}")
+        : missing;
+}

@@ -1,0 +1,23 @@
+namespace Atoll.Models;
+
+/// <summary>Why a model was refused.</summary>
+public enum ModelError
+{
+    NotFound,
+    Malformed,
+    InvalidGraph,
+    InvalidAttribute,
+    InvalidShape,
+    UnsupportedOperator,
+    UnsupportedType,
+    MissingTensor,
+    LimitExceeded,
+    ExternalData,
+    WriteFailed,
+}
+
+/// <summary>A model could not be read, checked, compiled or written; the message says what, where, limit and setting.</summary>
+public sealed class ModelException(ModelError error, string message, Exception? inner = null) : Exception(message, inner)
+{
+    public ModelError Error { get; } = error;
+}

@@ -1,4 +1,3 @@
-using System.CommandLine;
+using Atoll;
 
-var root = new RootCommand("Atoll: real-time and best-effort work on shared accelerators.");
-return await root.Parse(args).InvokeAsync();
+return await AtollCommand.RunAsync(args, Console.Out, Console.Error);

@@ -1,0 +1,56 @@
+using System.CommandLine;
+
+namespace Atoll;
+
+/// <summary>The `atoll` command: its subcommands, and how an error becomes one line and an exit code.</summary>
+internal static class AtollCommand
+{
+    /// <summary>Prints the stack of an error as well.</summary>
+    public static readonly Option<bool> Verbose = new("--verbose")
+    {
+        Description = "Print the stack trace of an error.",
+        Recursive = true,
+    };
+
+    public static RootCommand Create() => new("Atoll: real-time and best-effort work on shared accelerators.")
+    {
+        Verbose,
+        VersionCommand.Create(),
+    };
+
+    /// <summary>Runs one command line and returns its exit code (see <see cref="ExitCode"/>).</summary>
+    public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
+    {
+        var result = Create().Parse(args);
+        if (result.Errors.Count > 0)
+        {
+            foreach (var problem in result.Errors)
+            {
+                await error.WriteLineAsync("atoll: " + problem.Message);
+            }
+
+            await error.WriteLineAsync("Run 'atoll --help' for the commands and their options.");
+            return ExitCode.BadInput;
+        }
+
+        var configuration = new InvocationConfiguration
+        {
+            Output = output,
+            Error = error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = TimeSpan.FromSeconds(10),
+        };
+        try
+        {
+            return await result.InvokeAsync(configuration);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            await error.WriteLineAsync(
+                "atoll: " + (result.GetValue(Verbose) ? exception.ToString() : OneLine(exception.Message)));
+            return ExitCode.Of(exception);
+        }
+    }
+
+    private static string OneLine(string message) => message.ReplaceLineEndings(" ");
+}

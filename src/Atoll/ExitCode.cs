@@ -1,0 +1,19 @@
+using Atoll.Models;
+
+namespace Atoll;
+
+/// <summary>What the process returns: 0 done, 1 failed, 2 bad usage or input.</summary>
+internal static class ExitCode
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int BadInput = 2;
+
+    /// <summary>The code for an error: what the user gave is bad input, the rest is a failure.</summary>
+    public static int Of(Exception exception) => exception switch
+    {
+        UsageException or ModelException => BadInput,
+        FileNotFoundException or DirectoryNotFoundException => BadInput,
+        _ => Failed,
+    };
+}

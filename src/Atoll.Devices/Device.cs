@@ -102,9 +102,20 @@ public abstract class Device : IDisposable
 
     internal void SetSuspended(DeviceClient client, bool suspended)
     {
-        client.IsSuspended = suspended;
+        lock (_lock)
+        {
+            if (client.IsSuspended != suspended)
+            {
+                client.IsSuspended = suspended;
+                SuspendedClients += suspended ? 1 : -1;
+            }
+        }
+
         Signal();
     }
+
+    /// <summary>Number of suspended clients, so that hot paths look no further while it is zero.</summary>
+    private protected int SuspendedClients;
 
     internal void Release(DeviceBuffer buffer)
     {

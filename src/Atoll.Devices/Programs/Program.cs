@@ -11,6 +11,9 @@ public sealed class Program
         Analysis = ReplayAnalysis.Of(Kernels);
     }
 
+    /// <summary>Running mean of the unit time that one launch takes, in clock ticks; 0 until one was measured.</summary>
+    internal long ExpectedTicks;
+
     public Device Device { get; }
 
     public string Name { get; }

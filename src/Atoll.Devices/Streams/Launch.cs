@@ -32,7 +32,8 @@ public enum SubmitResult
     /// <summary>The launch is queued or running already.</summary>
     Busy,
 
-    DeviceDisposed,
+    /// <summary>The device or the stream was disposed.</summary>
+    Disposed,
 }
 
 /// <summary>
@@ -46,8 +47,11 @@ public sealed class Launch
     private readonly ManualResetEventSlim _done = new(false, 0);
     private int _status;
     internal volatile bool CancelRequested;
-    internal int CompletedKernels;
     internal DeviceStream? Stream;
+    internal long Sequence;
+    internal long SignalledAt;
+    internal int StartedBlocks;
+    internal bool IsPadded;
 
     public Launch(Program program)
     {
@@ -60,7 +64,7 @@ public sealed class Launch
     /// <summary>Device timestamp before which the launch must start, or it is dropped as late; 0 = none.</summary>
     public long Deadline { get; set; }
 
-    /// <summary>Runs on a compute unit when the launch ends: must be brief, must not block, must not throw.</summary>
+    /// <summary>Runs on a compute unit when the launch ends; may submit it again. Must be brief, must not block or throw.</summary>
     public Action<Launch>? OnEnded { get; set; }
 
     /// <summary>For the caller's use, e.g. in <see cref="OnEnded"/>.</summary>
@@ -78,7 +82,7 @@ public sealed class Launch
     public long StartedAt { get; internal set; }
 
     /// <summary>When all blocks that could start at once (at most one per unit) of the first kernel had started.</summary>
-    public long SpreadAt;
+    public long SpreadAt { get; internal set; }
 
     public long EndedAt { get; internal set; }
 
@@ -110,10 +114,11 @@ public sealed class Launch
         _done.Reset();
         Stream = stream;
         CancelRequested = false;
-        CompletedKernels = 0;
+        StartedBlocks = 0;
+        IsPadded = false;
         Failure = null;
         SubmittedAt = now;
-        StartedAt = SpreadAt = EndedAt = 0;
+        StartedAt = SpreadAt = EndedAt = SignalledAt = 0;
         return true;
     }
 
@@ -129,7 +134,8 @@ public sealed class Launch
     {
         EndedAt = now;
         Volatile.Write(ref _status, (int)status);
-        OnEnded?.Invoke(this);
+        // Set first: OnEnded may submit the launch again.
         _done.Set();
+        OnEnded?.Invoke(this);
     }
 }

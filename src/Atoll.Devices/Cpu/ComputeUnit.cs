@@ -1,0 +1,331 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Atoll.Devices;
+
+/// <summary>
+/// One compute unit: a thread pinned to a CPU that claims blocks. Real-time blocks run first; when one comes while a
+/// best-effort block runs, the unit runs it nested at the block's yield point and then goes on with the block.
+/// </summary>
+internal sealed class ComputeUnit : IDisposable
+{
+    // A unit serves one best-effort stream this long before it asks the policy again.
+    private static readonly TimeSpan Quantum = TimeSpan.FromMicroseconds(200);
+
+    private readonly CpuDevice _device;
+    private readonly UnitParking _parking = new();
+    private readonly UnitContext _bestEffort;
+    private readonly UnitContext _realTime;
+    private readonly Thread _thread;
+    private readonly int _cpu;
+    private readonly long _quantumTicks;
+    private readonly long _spinTicks;
+    private StreamView[] _views = new StreamView[16];
+    private CpuStream[] _candidates = new CpuStream[16];
+    private CpuStream? _realTimeStream;
+    private bool _isElevated;
+    private bool _wasRunning;
+    private long _noticedAt;
+    private long _evictedAt;
+    private int _isInBlock;
+    private long _lastBestEffort;
+    private readonly long _starvationTicks;
+
+    public ComputeUnit(CpuDevice device, int index, int cpu)
+    {
+        _device = device;
+        Index = index;
+        _cpu = cpu;
+        _quantumTicks = device.TicksOf(Quantum);
+        _spinTicks = device.TicksOf(device.Options.SpinTime);
+        _starvationTicks = device.TicksOf(device.Options.StarvationLimit);
+        _bestEffort = new UnitContext(this, device, mayNest: true);
+        _realTime = new UnitContext(this, device, mayNest: false);
+        Timeline = new UnitTimeline(index);
+        _thread = new Thread(Loop, 1 << 20) { IsBackground = true, Name = $"atoll-unit-{index}" };
+    }
+
+    public int Index { get; }
+
+    public UnitTimeline Timeline { get; }
+
+    public long RealTimeTicks { get; private set; }
+
+    public long BestEffortTicks { get; private set; }
+
+    /// <summary>A best-effort block is running, possibly interrupted.</summary>
+    public bool IsInBestEffortBlock => Volatile.Read(ref _isInBlock) != 0;
+
+    public void Start() => _thread.Start();
+
+    public void Wake() => _parking.Wake();
+
+    /// <summary>Wakes the unit if it sleeps; false if it was awake.</summary>
+    public bool TryWake()
+    {
+        var wasAsleep = _parking.IsAsleep;
+        _parking.Wake();
+        return wasAsleep;
+    }
+
+    public void Join() => _thread.Join();
+
+    public void Dispose()
+    {
+        _bestEffort.Dispose();
+        _realTime.Dispose();
+        _parking.Dispose();
+    }
+
+    /// <summary>Runs real-time blocks on top of the interrupted block; returns the ticks it took.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public long ServeRealTimeNested()
+    {
+        var start = _device.Now;
+        _wasRunning = true;
+        ServeRealTime(start, isNested: true);
+        return _device.Now - start;
+    }
+
+    private void Loop()
+    {
+        _device.PlaceThread(_cpu);
+        while (!_device.IsStopping)
+        {
+            _bestEffort.Look();
+            if (_device.WantsUnit)
+            {
+                ServeRealTime(_device.Now, isNested: false);
+            }
+
+            if (Pick(_device.Preempts ? WorkClass.BestEffort : null) is { } stream)
+            {
+                Demote();
+                Serve(stream);
+            }
+            else if (!_device.IsStopping)
+            {
+                WaitForWork();
+            }
+        }
+    }
+
+    private void Serve(CpuStream stream)
+    {
+        var until = _device.Now + _quantumTicks;
+        while (!_device.IsStopping && stream.TryClaim(out var claim))
+        {
+            var now = Run(stream, claim, _bestEffort);
+            if (_bestEffort.HasNews || now > until)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Claims real-time blocks until no real-time work is left, or until padding may have this unit.</summary>
+    private void ServeRealTime(long noticedAt, bool isNested)
+    {
+        _noticedAt = noticedAt;
+        _device.Enter(this);
+        _evictedAt = _device.Now;
+        while (_device.HasRealTime)
+        {
+            _realTime.Look();
+            if (PickRealTime() is { } stream && stream.TryClaim(out var claim))
+            {
+                var now = Run(stream, claim, _realTime);
+                Elevate();
+                if (now - _lastBestEffort > _starvationTicks && (isNested || _device.HasBestEffort))
+                {
+                    // One best-effort block, then this unit is back: the answer to a saturating real-time load.
+                    RunOneStarved(isNested, now);
+                    break;
+                }
+
+                continue;
+            }
+
+            if ((isNested || _device.HasBestEffort) && _device.TryLeaveForPadding())
+            {
+                _wasRunning = false;
+                return;
+            }
+
+            Pause();
+        }
+
+        _device.Leave();
+        _wasRunning = false;
+        Demote();
+    }
+
+    // A nested unit gets back to its interrupted block by returning.
+    private void RunOneStarved(bool isNested, long now)
+    {
+        _lastBestEffort = now;
+        if (!isNested && Pick(WorkClass.BestEffort) is { } stream && stream.TryClaim(out var claim))
+        {
+            Run(stream, claim, _bestEffort);
+        }
+    }
+
+    private static void Pause()
+    {
+        if (X86Base.IsSupported)
+        {
+            X86Base.Pause();
+        }
+    }
+
+    private CpuStream? PickRealTime() =>
+        _realTimeStream is { IsReady: true } current && current.Depth > 0 && !_device.HasSeveralRealTime
+            ? current
+            : _realTimeStream = Pick(WorkClass.RealTime);
+
+    private long Run(CpuStream stream, in BlockClaim claim, UnitContext context)
+    {
+        var front = claim.Front;
+        if (front.IsVoid)
+        {
+            stream.Finish(front);
+            return _device.Now;
+        }
+
+        (context.Stream, context.Front, context.IsLeft, context.NestedTicks) = (stream, front, false, 0);
+        var isBestEffort = ReferenceEquals(context, _bestEffort);
+        var start = _device.Now;
+        OnBlockStart(front, claim.IsRepeat, isBestEffort, start);
+        try
+        {
+            front.Kernel.RunBlock(claim.Block, context);
+        }
+        catch (Exception failure)
+        {
+            front.Launch.Failure ??= failure;
+        }
+
+        var end = _device.Now;
+        OnBlockEnd(stream, isBestEffort, start, end, context.NestedTicks);
+        if (context.IsLeft && !front.IsVoid)
+        {
+            Interlocked.Increment(ref _device.Statistics.StoppedCount);
+            stream.Return(claim.Block);
+        }
+        else
+        {
+            stream.Finish(front);
+        }
+
+        return end;
+    }
+
+    private void OnBlockStart(KernelFront front, bool isRepeat, bool isBestEffort, long now)
+    {
+        if (isRepeat)
+        {
+            Interlocked.Increment(ref _device.Statistics.RepeatedCount);
+        }
+
+        if (isBestEffort)
+        {
+            Volatile.Write(ref _isInBlock, 1);
+        }
+
+        if (front.KernelIndex == 0 && front.Launch.StartedBlocks < _device.Units)
+        {
+            _device.OnFirstBlocks(front, now, _noticedAt, _evictedAt, _wasRunning);
+        }
+    }
+
+    private void OnBlockEnd(CpuStream stream, bool isBestEffort, long start, long end, long nested)
+    {
+        var own = end - start - nested;
+        stream.AddService(own, end);
+        Timeline.Add(start, end, stream.Id, stream.Class);
+        if (!isBestEffort)
+        {
+            RealTimeTicks += own;
+            return;
+        }
+
+        Volatile.Write(ref _isInBlock, 0);
+        BestEffortTicks += own;
+        _lastBestEffort = end;
+        if (_device.HasRealTime)
+        {
+            Interlocked.Add(ref _device.Statistics.PaddedTicks, own);
+        }
+    }
+
+    private CpuStream? Pick(WorkClass? only)
+    {
+        var streams = _device.Streams;
+        if (streams.Length > _views.Length)
+        {
+            (_views, _candidates) = (new StreamView[streams.Length], new CpuStream[streams.Length]);
+        }
+
+        var count = 0;
+        foreach (var stream in streams)
+        {
+            if ((only is null || stream.Class == only) && stream.IsReady)
+            {
+                stream.Describe(ref _views[count]);
+                _candidates[count++] = stream;
+            }
+        }
+
+        if (count == 0)
+        {
+            return null;
+        }
+
+        var choice = _device.Policy.Select(_views.AsSpan(0, count), _device.Now);
+        return choice < 0 ? null : _candidates[choice];
+    }
+
+    private void WaitForWork()
+    {
+        var until = _device.Now + _spinTicks;
+        var spins = 0;
+        while (!_device.HasWork && !_bestEffort.HasNews && !_device.IsStopping)
+        {
+            Pause();
+            // The clock costs more than the check, so it is read now and then only.
+            if ((++spins & 31) == 0 && _device.Now is var now && now > until && now > _device.AwakeUntil && !_device.HasRealTime)
+            {
+                Park();
+                return;
+            }
+        }
+    }
+
+    private void Park()
+    {
+        _parking.Announce();
+        if (_device.HasWork || _bestEffort.HasNews || _device.IsStopping)
+        {
+            _parking.Withdraw();
+            return;
+        }
+
+        _parking.Sleep();
+    }
+
+    private void Elevate()
+    {
+        if (!_isElevated && _device.Rights == SchedulingRights.Full)
+        {
+            _isElevated = ThreadScheduling.TryOrdinary(-20);
+        }
+    }
+
+    private void Demote()
+    {
+        if (_isElevated && !_device.HasRealTime)
+        {
+            _isElevated = !ThreadScheduling.TryIdle();
+        }
+    }
+}

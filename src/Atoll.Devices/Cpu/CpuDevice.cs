@@ -1,0 +1,487 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Atoll.Devices;
+
+/// <summary>
+/// The processor as an accelerator: pinned worker threads are its compute units. Real-time work reaches a busy unit at the
+/// next yield point of its running block, within about a microsecond, whatever is queued.
+/// </summary>
+public sealed unsafe class CpuDevice : Device
+{
+    private readonly Lock _streamsLock = new();
+    private readonly ComputeUnit[] _units;
+    private readonly long* _signal = (long*)NativeMemory.AlignedAlloc(128, 128);
+    private readonly long _clockFrequency;
+    private volatile CpuStream[] _streams = [];
+    private volatile bool _isStopping;
+    private bool _isDisposed;
+    private long _sequence;
+    private int _nextStreamId;
+    private int _realTimeActive;
+    private int _participants;
+    private int _unitsWanted;
+    private int _preempting;
+    private int _evicted;
+    private long _awakeUntil;
+
+    /// <exception cref="DeviceException">More units than CPUs, or another setting out of its range.</exception>
+    public CpuDevice(CpuDeviceOptions options) : base("cpu", options.MemoryBytes)
+    {
+        Options = options;
+        Clock = options.Clock;
+        _clockFrequency = Clock.TimestampFrequency;
+        *_signal = 0;
+        var cpus = ThreadScheduling.AllowedCpus();
+        Units = options.Units == 0 ? cpus.Count : options.Units;
+        if (Units < 1 || Units > cpus.Count)
+        {
+            throw new DeviceException(DeviceError.InvalidSetting,
+                $"{Units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting device.units)");
+        }
+
+        DeviceQueueCapacity = options.DeviceQueueCapacity ?? (options.Mode == ShareMode.Wait ? 1024 : 4);
+        if (DeviceQueueCapacity < 1)
+        {
+            throw new DeviceException(DeviceError.InvalidSetting, $"device queue capacity {DeviceQueueCapacity}: at least 1 is needed");
+        }
+
+        Policy = PolicyFor(options);
+        Rights = options.Rights ?? ThreadScheduling.Probe();
+        CompileAhead();
+        _units = [.. Enumerable.Range(0, Units).Select(i => new ComputeUnit(this, i, cpus[cpus.Count - Units + i]))];
+        Array.ForEach(_units, unit => unit.Start());
+    }
+
+    public CpuDeviceOptions Options { get; }
+
+    public override int Units { get; }
+
+    public override ShareMode Mode => Options.Mode;
+
+    public override TimeProvider Clock { get; }
+
+    public IPolicy Policy { get; }
+
+    /// <summary>What the operating system lets this device's threads do.</summary>
+    public SchedulingRights Rights { get; }
+
+    public int DeviceQueueCapacity { get; }
+
+    public PreemptionStatistics Statistics { get; } = new();
+
+    /// <summary>Unit time in seconds spent on blocks of the class since the device was made, over all units.</summary>
+    public double BusySeconds(WorkClass workClass) =>
+        _units.Sum(u => workClass == WorkClass.RealTime ? u.RealTimeTicks : u.BestEffortTicks) / (double)_clockFrequency;
+
+    /// <summary>Recent blocks of all units that ended after the timestamp; bounded by what units remember.</summary>
+    public IReadOnlyList<TimelineSample> Timeline(long since)
+    {
+        var samples = new List<TimelineSample>();
+        Array.ForEach(_units, unit => unit.Timeline.CopySince(since, samples));
+        return samples;
+    }
+
+    internal long Now => Clock.GetTimestamp();
+
+    internal long* SignalWord => _signal;
+
+    internal CpuStream[] Streams => _streams;
+
+    internal bool IsStopping => _isStopping;
+
+    internal bool Preempts => Mode >= ShareMode.Wait;
+
+    internal long AwakeUntil => Volatile.Read(ref _awakeUntil);
+
+    /// <summary>Real-time launches wait or run, and not all of them are suspended.</summary>
+    internal bool HasRealTime => Volatile.Read(ref _realTimeActive) > 0 && !_isStopping &&
+        (SuspendedClients == 0 || !IsAllRealTimeSuspended());
+
+    internal bool HasSeveralRealTime => Volatile.Read(ref _realTimeActive) > 1;
+
+    internal bool HasBestEffort => HasReady(WorkClass.BestEffort);
+
+    internal bool HasWork => HasReady(null) || (Preempts && WantsUnit);
+
+    /// <summary>A unit at its top level should serve real-time work.</summary>
+    internal bool WantsUnit => HasRealTime && (Mode != ShareMode.ResetPadding || IsShortOfUnits || !HasBestEffort);
+
+    private bool IsShortOfUnits => Volatile.Read(ref _participants) < Volatile.Read(ref _unitsWanted);
+
+    public override DeviceStream CreateStream(StreamOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Weight);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.QueueCapacity);
+        lock (_streamsLock)
+        {
+            ObjectDisposedException.ThrowIf(_isStopping, this);
+            var stream = new CpuStream(this, _nextStreamId++, options.Client ?? DefaultClient, options);
+            _streams = [.. _streams, stream];
+            return stream;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Hint(TimeSpan within)
+    {
+        Volatile.Write(ref _awakeUntil, Now + TicksOf(within));
+        WakeAll();
+    }
+
+    internal override void Signal()
+    {
+        Interlocked.Increment(ref *_signal);
+        WakeAll();
+    }
+
+    internal long TicksOf(TimeSpan time) => (long)(time.TotalSeconds * _clockFrequency);
+
+    internal long NanosecondsOf(long ticks) => _clockFrequency == 1_000_000_000 ? ticks : ticks * 1_000_000_000 / _clockFrequency;
+
+    internal long NextSequence() => Interlocked.Increment(ref _sequence);
+
+    internal void PlaceThread(int cpu)
+    {
+        ThreadScheduling.TryPin(cpu);
+        ThreadScheduling.UsePreciseTimers();
+        if (Rights == SchedulingRights.Full)
+        {
+            ThreadScheduling.TryIdle();
+        }
+    }
+
+    /// <summary>At a yield point of a best-effort block: real-time work takes the unit now.</summary>
+    internal bool Interrupts(KernelFront front) => Mode switch
+    {
+        ShareMode.ResetLeave => front.IsLeavable && HasRealTime,
+        ShareMode.Reset => HasRealTime,
+        ShareMode.ResetPadding => HasRealTime && IsShortOfUnits,
+        _ => false,
+    };
+
+    /// <summary>Fewest units that finish a kernel in as few rounds as all units would (REEF's rule for padding).</summary>
+    internal int UnitsWantedBy(int blocks)
+    {
+        var rounds = (blocks + Units - 1) / Units;
+        return (blocks + rounds - 1) / rounds;
+    }
+
+    internal bool Admits(CpuStream stream, Launch launch, long now)
+    {
+        Span<StreamView> views = stackalloc StreamView[64];
+        var count = 0;
+        foreach (var other in _streams)
+        {
+            if (count < views.Length && other.Class == stream.Class && other.Depth > 0)
+            {
+                other.Describe(ref views[count++]);
+            }
+        }
+
+        return Policy.Admits(launch.Deadline, launch.Program.ExpectedTicks, views[..count], Units, now);
+    }
+
+    internal double LeastServiceOf(CpuStream asking)
+    {
+        var least = double.PositiveInfinity;
+        foreach (var other in _streams)
+        {
+            if (!ReferenceEquals(other, asking) && other.Depth > 0)
+            {
+                least = Math.Min(least, other.VirtualTime);
+            }
+        }
+
+        return double.IsPositiveInfinity(least) ? 0 : least;
+    }
+
+    /// <summary>Counts a real-time launch before it can be seen, so that no unit ends it first.</summary>
+    internal void BeforePublish(CpuStream stream)
+    {
+        if (stream.Class == WorkClass.RealTime && Preempts)
+        {
+            Volatile.Write(ref _unitsWanted, Units);
+            Interlocked.Increment(ref _realTimeActive);
+        }
+    }
+
+    internal void OnSubmitted(Launch launch, CpuStream stream)
+    {
+        if (stream.Class == WorkClass.RealTime && Preempts)
+        {
+            launch.SignalledAt = Now;
+            Signal();
+            return;
+        }
+
+        Interlocked.MemoryBarrier();
+        WakeOne();
+    }
+
+    internal void OnKernelPublished(CpuStream stream, KernelFront front)
+    {
+        if (stream.Class == WorkClass.RealTime && Preempts)
+        {
+            var wanted = HasSeveralRealTime ? Units : front.UnitsWanted;
+            Volatile.Write(ref _unitsWanted, wanted);
+            if (Mode == ShareMode.ResetPadding && Volatile.Read(ref _participants) < wanted)
+            {
+                Interlocked.Increment(ref *_signal);
+            }
+        }
+        else if (front.Blocks > 1)
+        {
+            WakeOne();
+        }
+    }
+
+    internal void OnEnded(CpuStream stream, Launch launch, LaunchStatus status)
+    {
+        var now = Now;
+        if (status == LaunchStatus.Completed)
+        {
+            var program = launch.Program;
+            var took = now - launch.StartedAt;
+            program.ExpectedTicks = program.ExpectedTicks == 0 ? took : program.ExpectedTicks + ((took - program.ExpectedTicks) / 8);
+        }
+
+        if (stream.Class == WorkClass.RealTime && Preempts)
+        {
+            Volatile.Write(ref _unitsWanted, Units);
+            if (Interlocked.Decrement(ref _realTimeActive) == 0)
+            {
+                Volatile.Write(ref _preempting, 0);
+                Volatile.Write(ref _evicted, 0);
+            }
+        }
+
+        launch.End(status, now);
+        if (stream.IsClosed)
+        {
+            Remove(stream);
+        }
+    }
+
+    /// <summary>A unit turns to real-time work; the first one since the device had none clears the way.</summary>
+    internal void Enter(ComputeUnit unit)
+    {
+        Interlocked.Increment(ref _participants);
+        if (Interlocked.CompareExchange(ref _preempting, 1, 0) == 0)
+        {
+            ClearTheWay(unit);
+            Volatile.Write(ref _evicted, 1);
+        }
+        else if (Mode is ShareMode.Wait or ShareMode.ResetLeave)
+        {
+            while (Volatile.Read(ref _preempting) == 1 && Volatile.Read(ref _evicted) == 0)
+            {
+                Thread.SpinWait(1);
+            }
+        }
+    }
+
+    internal void Leave() => Interlocked.Decrement(ref _participants);
+
+    /// <summary>Lets the calling unit go if the current real-time kernel needs fewer units than serve it.</summary>
+    internal bool TryLeaveForPadding()
+    {
+        if (Mode != ShareMode.ResetPadding)
+        {
+            return false;
+        }
+
+        var participants = Volatile.Read(ref _participants);
+        while (participants > Volatile.Read(ref _unitsWanted))
+        {
+            var seen = Interlocked.CompareExchange(ref _participants, participants - 1, participants);
+            if (seen == participants)
+            {
+                return true;
+            }
+
+            participants = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Records how a launch reached the units, when one of the first blocks of its first kernel starts.</summary>
+    internal void OnFirstBlocks(KernelFront front, long now, long noticedAt, long clearedAt, bool wasRunning)
+    {
+        var launch = front.Launch;
+        var needed = Math.Min(front.Blocks, Units);
+        if (Interlocked.Increment(ref launch.StartedBlocks) != needed)
+        {
+            return;
+        }
+
+        launch.SpreadAt = now;
+        if (launch.Stream?.Class != WorkClass.RealTime || noticedAt < launch.SignalledAt || launch.SignalledAt == 0)
+        {
+            return;
+        }
+
+        var statistics = Statistics;
+        statistics.Flag.Record(NanosecondsOf(launch.SignalledAt - launch.SubmittedAt));
+        (wasRunning ? statistics.Running : statistics.Idle).Record(NanosecondsOf(noticedAt - launch.SignalledAt));
+        statistics.DeviceQueue.Record(NanosecondsOf(clearedAt - noticedAt));
+        statistics.HostQueue.Record(NanosecondsOf(now - clearedAt));
+        statistics.Total.Record(NanosecondsOf(now - launch.SubmittedAt));
+    }
+
+    internal void Remove(CpuStream stream)
+    {
+        lock (_streamsLock)
+        {
+            if (stream.Depth == 0)
+            {
+                _streams = [.. _streams.Where(s => !ReferenceEquals(s, stream))];
+            }
+        }
+    }
+
+    protected override void CheckKernel(string program, Kernel kernel)
+    {
+        if (kernel is not CpuKernel)
+        {
+            throw new DeviceException(DeviceError.Unsupported,
+                $"kernel '{kernel.Name}' of '{program}' is a {kernel.GetType().Name}; {Name} runs CpuKernel only");
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        _isStopping = true;
+        Signal();
+        Array.ForEach(_units, unit => unit.Join());
+        foreach (var stream in _streams)
+        {
+            stream.Abandon(Now);
+        }
+
+        Array.ForEach(_units, unit => unit.Dispose());
+        base.Dispose(disposing);
+        NativeMemory.AlignedFree(_signal);
+    }
+
+    private static IPolicy PolicyFor(CpuDeviceOptions options) => options.Mode switch
+    {
+        ShareMode.Sequential => new SequentialPolicy(),
+        ShareMode.MultiStream => new MultiStreamPolicy(),
+        _ => options.Policy ?? new PriorityPolicy(options.Clock),
+    };
+
+    /// <summary>Compiles the paths that the first preemption would otherwise compile while real-time work waits.</summary>
+    private static void CompileAhead()
+    {
+        const System.Reflection.BindingFlags All = System.Reflection.BindingFlags.DeclaredOnly |
+            System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Static |
+            System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic;
+        Type[] types = [typeof(ComputeUnit), typeof(CpuStream), typeof(CpuDevice), typeof(UnitContext), typeof(UnitParking),
+            typeof(ClaimWord), typeof(DeviceQueue), typeof(Launch), typeof(LatencyHistogram), typeof(UnitTimeline),
+            typeof(ThreadScheduling)];
+        foreach (var method in types.SelectMany(t => t.GetMethods(All)).Where(m => !m.IsAbstract && !m.ContainsGenericParameters))
+        {
+            RuntimeHelpers.PrepareMethod(method.MethodHandle);
+        }
+    }
+
+    private void ClearTheWay(ComputeUnit unit)
+    {
+        long held = 0;
+        var isBusy = false;
+        foreach (var stream in _streams)
+        {
+            if (stream.Class == WorkClass.BestEffort && stream.IsActive)
+            {
+                isBusy = true;
+                held += stream.QueuedKernels;
+            }
+        }
+
+        if (!isBusy)
+        {
+            return;
+        }
+
+        Interlocked.Increment(ref Statistics.PreemptionCount);
+        if (Mode is ShareMode.Wait or ShareMode.ResetLeave)
+        {
+            EvictAll(unit);
+        }
+
+        Interlocked.Add(ref Statistics.DroppedCount, held);
+    }
+
+    private void EvictAll(ComputeUnit unit)
+    {
+        var isWait = Mode == ShareMode.Wait;
+        foreach (var other in _units)
+        {
+            while (isWait && !ReferenceEquals(other, unit) && other.IsInBestEffortBlock)
+            {
+                Thread.SpinWait(1);
+            }
+        }
+
+        foreach (var stream in _streams)
+        {
+            if (stream.Class == WorkClass.BestEffort)
+            {
+                Interlocked.Add(ref Statistics.EvictedCount, stream.Evict(fetchEach: isWait));
+            }
+        }
+    }
+
+    private bool HasReady(WorkClass? only)
+    {
+        foreach (var stream in _streams)
+        {
+            if ((only is null || stream.Class == only) && stream.IsReady)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private bool IsAllRealTimeSuspended()
+    {
+        foreach (var stream in _streams)
+        {
+            if (stream.Class == WorkClass.RealTime && stream.Depth > 0 && !stream.Client.IsSuspended)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void WakeAll()
+    {
+        foreach (var unit in _units)
+        {
+            unit.Wake();
+        }
+    }
+
+    private void WakeOne()
+    {
+        foreach (var unit in _units)
+        {
+            if (unit.TryWake())
+            {
+                return;
+            }
+        }
+    }
+}

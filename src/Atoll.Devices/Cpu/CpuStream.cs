@@ -1,0 +1,447 @@
+using System.Runtime.CompilerServices;
+
+namespace Atoll.Devices;
+
+/// <summary>
+/// A stream of a <see cref="CpuDevice"/>. Launches wait in the host queue, kernels are forwarded into a bounded device queue,
+/// and one kernel at a time is the front whose blocks units claim. Submitters touch the host queue only; the rest is advanced
+/// by whichever unit finished the last block, so no lock is shared between a submitter and a unit.
+/// </summary>
+internal sealed class CpuStream : DeviceStream
+{
+    private const int Idle = 0;
+    private const int Advancing = 1;
+    private const int Running = 2;
+
+    private readonly CpuDevice _device;
+    private readonly Launch[] _host;
+    private readonly Lock _submit = new();
+    private readonly DeviceQueue _queue;
+    private readonly KernelFront[] _fronts = [new(), new()];
+    private readonly int[] _left;
+    private long _head;
+    private long _tail;
+    private long _forward;
+    private int _forwardKernel;
+    private long _generation;
+    private long _claim = ClaimWord.Empty;
+    private int _done;
+    private int _leftCount;
+    private int _phase = Idle;
+    private long _queuedKernels;
+    private long _serviceTicks;
+    private long _servedAt;
+    private int _queueOwner;
+    private volatile bool _isClosed;
+
+    public CpuStream(CpuDevice device, int id, DeviceClient client, StreamOptions options) : base(device, client, options)
+    {
+        _device = device;
+        Id = id;
+        _host = new Launch[options.QueueCapacity];
+        _queue = new DeviceQueue(device.DeviceQueueCapacity);
+        _left = new int[8 * device.Units];
+    }
+
+    public int Id { get; }
+
+    public override int Depth => (int)(Volatile.Read(ref _tail) - Volatile.Read(ref _head));
+
+    /// <summary>Kernels in the host queue that were not forwarded yet.</summary>
+    public long QueuedKernels => Math.Max(0, Interlocked.Read(ref _queuedKernels));
+
+    /// <summary>A launch is on the device, whether or not a block can be claimed right now.</summary>
+    public bool IsActive => Volatile.Read(ref _phase) != Idle || Depth > 0;
+
+    public bool IsClosed => _isClosed;
+
+    public double VirtualTime => Interlocked.Read(ref _serviceTicks) / Options.Weight;
+
+    public long ServiceTicks => Interlocked.Read(ref _serviceTicks);
+
+    public long ServedAt => Volatile.Read(ref _servedAt);
+
+    /// <summary>A unit that asks now can probably claim a block.</summary>
+    public bool IsReady
+    {
+        get
+        {
+            if (Client.IsSuspended && !HeadIsVoid)
+            {
+                return false;
+            }
+
+            return Volatile.Read(ref _phase) switch
+            {
+                Running => Volatile.Read(ref _leftCount) > 0 || ClaimWord.HasBlock(Volatile.Read(ref _claim)),
+                Idle => Depth > 0,
+                _ => false,
+            };
+        }
+    }
+
+    private bool HeadIsVoid => Depth > 0 && _host[_head % _host.Length] is { CancelRequested: true };
+
+    public override SubmitResult Submit(Launch launch)
+    {
+        ArgumentNullException.ThrowIfNull(launch);
+        var now = _device.Now;
+        if (!ReferenceEquals(launch.Program.Device, _device))
+        {
+            throw new DeviceException(DeviceError.ForeignObject,
+                $"program '{launch.Program.Name}' was loaded on another device than {_device.Name}");
+        }
+
+        lock (_submit)
+        {
+            if (_device.IsStopping || _isClosed)
+            {
+                return SubmitResult.Disposed;
+            }
+
+            if (Depth >= _host.Length)
+            {
+                return SubmitResult.QueueFull;
+            }
+
+            if (launch.Deadline != 0 && !_device.Admits(this, launch, now))
+            {
+                return SubmitResult.NotAdmitted;
+            }
+
+            if (!launch.TryQueue(this, now))
+            {
+                return SubmitResult.Busy;
+            }
+
+            Enqueue(launch, now);
+        }
+
+        _device.OnSubmitted(launch, this);
+        return SubmitResult.Accepted;
+    }
+
+    /// <inheritdoc/>
+    public override int CancelAll()
+    {
+        var told = 0;
+        lock (_submit)
+        {
+            for (var index = Volatile.Read(ref _head); index < _tail; index++)
+            {
+                _host[index % _host.Length].CancelRequested = true;
+                told++;
+            }
+        }
+
+        _device.Signal();
+        return told;
+    }
+
+    public void Describe(ref StreamView view)
+    {
+        view.Class = Class;
+        view.Priority = Options.Priority;
+        view.Weight = Options.Weight;
+        view.VirtualTime = VirtualTime;
+        view.InProgress = Volatile.Read(ref _phase) != Idle;
+        if (_host[Volatile.Read(ref _head) % _host.Length] is { } head)
+        {
+            view.Deadline = head.Deadline;
+            view.Sequence = head.Sequence;
+            view.WaitingSince = Math.Max(ServedAt, head.SubmittedAt);
+            view.RemainingTicks = head.Program.ExpectedTicks * Depth;
+        }
+    }
+
+    /// <summary>Claims one block, bringing the next launch to the front if the stream was idle.</summary>
+    public bool TryClaim(out BlockClaim claim)
+    {
+        if (Volatile.Read(ref _phase) == Idle && Depth > 0 &&
+            Interlocked.CompareExchange(ref _phase, Advancing, Idle) == Idle)
+        {
+            FetchNext();
+        }
+
+        if (Volatile.Read(ref _leftCount) > 0 && TryTakeLeft(out claim))
+        {
+            return true;
+        }
+
+        if (ClaimWord.HasBlock(Volatile.Read(ref _claim)))
+        {
+            var word = Interlocked.Increment(ref _claim) - 1;
+            if (ClaimWord.HasBlock(word))
+            {
+                claim = new BlockClaim(_fronts[ClaimWord.Slot(word)], ClaimWord.Next(word), false);
+                return true;
+            }
+        }
+
+        claim = default;
+        return false;
+    }
+
+    /// <summary>Gives a started block back to be repeated, on any unit.</summary>
+    public void Return(int block)
+    {
+        for (var slot = 0; ; slot = (slot + 1) % _left.Length)
+        {
+            if (Interlocked.CompareExchange(ref _left[slot], block + 1, 0) == 0)
+            {
+                Interlocked.Increment(ref _leftCount);
+                return;
+            }
+        }
+    }
+
+    /// <summary>Counts a block as done; the unit that finishes the last one brings the next kernel to the front.</summary>
+    public void Finish(KernelFront front)
+    {
+        if (Interlocked.Increment(ref _done) == front.Blocks)
+        {
+            Volatile.Write(ref _phase, Advancing);
+            Advance(front);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddService(long ticks, long now)
+    {
+        Interlocked.Add(ref _serviceTicks, ticks);
+        Volatile.Write(ref _servedAt, now);
+    }
+
+    /// <summary>
+    /// Takes the device queue's kernels back to the host queue. Under wait-based preemption each is first fetched and its
+    /// blocks claimed only to exit, as on a device whose queue cannot be edited. Returns how many kernels came back.
+    /// </summary>
+    public int Evict(bool fetchEach)
+    {
+        if (Interlocked.CompareExchange(ref _queueOwner, 1, 0) != 0)
+        {
+            return 0;
+        }
+
+        var evicted = _queue.Count;
+        if (evicted > 0)
+        {
+            var first = _queue.Peek();
+            while (_queue.Count > 0)
+            {
+                var kernel = _queue.Pop();
+                if (fetchEach)
+                {
+                    ExitEveryBlock(kernel.Launch.Program.Kernels[kernel.KernelIndex].Blocks);
+                }
+            }
+
+            (_forward, _forwardKernel) = (first.HostIndex, first.KernelIndex);
+            Interlocked.Add(ref _queuedKernels, evicted);
+        }
+
+        Volatile.Write(ref _queueOwner, 0);
+        return evicted;
+    }
+
+    /// <summary>Ends everything as cancelled; the units have stopped.</summary>
+    public void Abandon(long now)
+    {
+        lock (_submit)
+        {
+            while (_head < _tail)
+            {
+                var launch = _host[_head % _host.Length];
+                _head++;
+                if (!launch.IsEnded)
+                {
+                    launch.End(LaunchStatus.Cancelled, now);
+                }
+            }
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        _isClosed = true;
+        CancelAll();
+        _device.Remove(this);
+    }
+
+    private static void ExitEveryBlock(int blocks)
+    {
+        var word = ClaimWord.Pack(1, blocks);
+        while (ClaimWord.HasBlock(Interlocked.Increment(ref word)))
+        {
+        }
+    }
+
+    private void Enqueue(Launch launch, long now)
+    {
+        launch.Sequence = _device.NextSequence();
+        if (Depth == 0)
+        {
+            // A stream that comes back starts level with those that stayed, or it would hold the device to itself.
+            RaiseService(_device.LeastServiceOf(this));
+            Volatile.Write(ref _servedAt, now);
+        }
+
+        Interlocked.Add(ref _queuedKernels, launch.Program.Kernels.Length);
+        _host[_tail % _host.Length] = launch;
+        _device.BeforePublish(this);
+        Volatile.Write(ref _tail, _tail + 1);
+    }
+
+    private void RaiseService(double virtualTime)
+    {
+        var least = (long)(virtualTime * Options.Weight);
+        var mine = Interlocked.Read(ref _serviceTicks);
+        if (least > mine)
+        {
+            Interlocked.CompareExchange(ref _serviceTicks, least, mine);
+        }
+    }
+
+    private bool TryTakeLeft(out BlockClaim claim)
+    {
+        for (var slot = 0; slot < _left.Length; slot++)
+        {
+            if (Volatile.Read(ref _left[slot]) != 0 && Interlocked.Exchange(ref _left[slot], 0) is var block and > 0)
+            {
+                Interlocked.Decrement(ref _leftCount);
+                // A left block keeps its kernel at the front, so the current generation is its own.
+                claim = new BlockClaim(_fronts[_generation & 1], block - 1, true);
+                return true;
+            }
+        }
+
+        claim = default;
+        return false;
+    }
+
+    private void Advance(KernelFront front)
+    {
+        var launch = front.Launch;
+        if (front.IsVoid)
+        {
+            EndHead(launch, launch.Failure is null ? LaunchStatus.Cancelled : LaunchStatus.Failed);
+        }
+        else if (front.KernelIndex + 1 == launch.Program.Kernels.Length)
+        {
+            EndHead(launch, LaunchStatus.Completed);
+        }
+
+        FetchNext();
+    }
+
+    /// <summary>Publishes the next runnable kernel as the front, or goes idle. The caller owns the Advancing phase.</summary>
+    private void FetchNext()
+    {
+        while (true)
+        {
+            OwnQueue();
+            Forward();
+            var hasKernel = _queue.Count > 0;
+            var next = hasKernel ? _queue.Pop() : default;
+            Volatile.Write(ref _queueOwner, 0);
+            if (!hasKernel)
+            {
+                Interlocked.Exchange(ref _phase, Idle);
+                if (Depth == 0 || Interlocked.CompareExchange(ref _phase, Advancing, Idle) != Idle)
+                {
+                    return;
+                }
+
+                continue;
+            }
+
+            if (next.KernelIndex > 0 || TryBegin(next.Launch))
+            {
+                Publish(next);
+                return;
+            }
+        }
+    }
+
+    private bool TryBegin(Launch launch)
+    {
+        var now = _device.Now;
+        if (launch.CancelRequested)
+        {
+            EndHead(launch, LaunchStatus.Cancelled);
+            return false;
+        }
+
+        if (launch.Deadline != 0 && now > launch.Deadline)
+        {
+            EndHead(launch, LaunchStatus.Late);
+            return false;
+        }
+
+        launch.Begin(now);
+        return true;
+    }
+
+    private void Publish(in QueuedKernel next)
+    {
+        var generation = ++_generation;
+        var program = next.Launch.Program;
+        var front = _fronts[generation & 1];
+        front.Kernel = (CpuKernel)program.Kernels[next.KernelIndex];
+        front.Launch = next.Launch;
+        front.KernelIndex = next.KernelIndex;
+        front.Blocks = front.Kernel.Blocks;
+        front.IsLeavable = program.Analysis.Effects[next.KernelIndex] == KernelEffect.Idempotent;
+        front.UnitsWanted = _device.UnitsWantedBy(front.Blocks);
+        _done = 0;
+        Volatile.Write(ref _claim, ClaimWord.Pack(generation, front.Blocks));
+        Volatile.Write(ref _phase, Running);
+        _device.OnKernelPublished(this, front);
+    }
+
+    private void Forward()
+    {
+        var tail = Volatile.Read(ref _tail);
+        while (!_queue.IsFull && _forward < tail)
+        {
+            var launch = _host[_forward % _host.Length];
+            _queue.Push(new QueuedKernel(launch, _forwardKernel, _forward));
+            Interlocked.Decrement(ref _queuedKernels);
+            if (++_forwardKernel == launch.Program.Kernels.Length)
+            {
+                _forwardKernel = 0;
+                _forward++;
+            }
+        }
+    }
+
+    /// <summary>Ends the launch at the head; takes what is left of it out of both queues first, since it may be submitted again.</summary>
+    private void EndHead(Launch launch, LaunchStatus status)
+    {
+        OwnQueue();
+        while (_queue.Count > 0 && _queue.Peek().HostIndex == _head)
+        {
+            _queue.Pop();
+        }
+
+        if (_forward == _head)
+        {
+            Interlocked.Add(ref _queuedKernels, _forwardKernel - launch.Program.Kernels.Length);
+            _forward++;
+            _forwardKernel = 0;
+        }
+
+        Volatile.Write(ref _queueOwner, 0);
+        Volatile.Write(ref _head, _head + 1);
+        _device.OnEnded(this, launch, status);
+    }
+
+    private void OwnQueue()
+    {
+        var spin = new SpinWait();
+        while (Interlocked.CompareExchange(ref _queueOwner, 1, 0) != 0)
+        {
+            spin.SpinOnce(-1);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+using System.Runtime.InteropServices;
+
+namespace Atoll.Devices;
+
+/// <summary>How the operating system treats the device's threads, from the strongest right to none.</summary>
+public enum SchedulingRights
+{
+    /// <summary>Units compute best-effort work under SCHED_IDLE and real-time work at nice -20; submitters may be SCHED_FIFO.</summary>
+    Full,
+
+    /// <summary>All threads are ordinary: a submitter on a busy core waits for a scheduler slice of milliseconds.</summary>
+    Plain,
+}
+
+/// <summary>Linux scheduling of the calling thread: affinity, SCHED_FIFO, SCHED_IDLE, nice. Elsewhere nothing happens.</summary>
+public static unsafe partial class ThreadScheduling
+{
+    private const int PolicyOther = 0;
+    private const int PolicyFifo = 1;
+    private const int PolicyIdle = 5;
+    private const int SetAttributeCall = 314;
+    private const int TimerSlackOption = 29;
+
+    /// <summary>Finds out what this process may do by trying it on a thread that ends at once.</summary>
+    public static SchedulingRights Probe()
+    {
+        var rights = SchedulingRights.Plain;
+        var thread = new Thread(() =>
+        {
+            if (TryFifo(1) && TryIdle() && TryOrdinary(-20))
+            {
+                rights = SchedulingRights.Full;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        return rights;
+    }
+
+    /// <summary>CPUs that this process may use, in ascending order.</summary>
+    public static IReadOnlyList<int> AllowedCpus()
+    {
+        var mask = stackalloc ulong[16];
+        if (OperatingSystem.IsLinux() && GetAffinity(0, 128, mask) >= 0)
+        {
+            var cpus = Enumerable.Range(0, 1024).ToArray();
+            var words = new Span<ulong>(mask, 16).ToArray();
+            return [.. cpus.Where(cpu => (words[cpu / 64] >> (cpu % 64) & 1) != 0)];
+        }
+
+        return [.. Enumerable.Range(0, Environment.ProcessorCount)];
+    }
+
+    /// <summary>Lets the calling thread run on one CPU only.</summary>
+    public static bool TryPin(int cpu)
+    {
+        var mask = stackalloc ulong[16];
+        new Span<ulong>(mask, 16).Clear();
+        mask[cpu / 64] = 1UL << (cpu % 64);
+        return OperatingSystem.IsLinux() && SetAffinity(0, 128, mask) == 0;
+    }
+
+    /// <summary>Lets the calling thread run on any of these CPUs.</summary>
+    public static bool TryPin(IReadOnlyList<int> cpus)
+    {
+        var mask = stackalloc ulong[16];
+        new Span<ulong>(mask, 16).Clear();
+        foreach (var cpu in cpus)
+        {
+            mask[cpu / 64] |= 1UL << (cpu % 64);
+        }
+
+        return OperatingSystem.IsLinux() && SetAffinity(0, 128, mask) == 0;
+    }
+
+    /// <summary>Puts the calling thread ahead of every ordinary thread; for submitters that sleep most of the time.</summary>
+    public static bool TryFifo(int priority) => TrySet(PolicyFifo, 0, priority);
+
+    /// <summary>Puts the calling thread behind every ordinary thread.</summary>
+    public static bool TryIdle() => TrySet(PolicyIdle, 0, 0);
+
+    /// <summary>Makes the calling thread an ordinary one with the given nice value (-20 first, 19 last).</summary>
+    public static bool TryOrdinary(int nice) => TrySet(PolicyOther, nice, 0);
+
+    /// <summary>Lets timers of the calling thread fire without the default 50 us of slack.</summary>
+    public static void UsePreciseTimers()
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = ControlThread(TimerSlackOption, 1, 0, 0, 0);
+        }
+    }
+
+    private static bool TrySet(int policy, int nice, int priority)
+    {
+        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        {
+            return false;
+        }
+
+        var attributes = new Attributes { Size = (uint)sizeof(Attributes), Policy = (uint)policy, Nice = nice, Priority = (uint)priority };
+        return SystemCall(SetAttributeCall, 0, &attributes, 0) == 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
+    private static partial int SetAffinity(int thread, nint size, ulong* mask);
+
+    [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
+    private static partial int GetAffinity(int thread, nint size, ulong* mask);
+
+    [LibraryImport("libc", EntryPoint = "prctl")]
+    private static partial int ControlThread(int option, nuint a, nuint b, nuint c, nuint d);
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial long SystemCall(long number, long thread, Attributes* attributes, long flags);
+
+    // struct sched_attr of the Linux system call interface, first version.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Attributes
+    {
+        public uint Size;
+        public uint Policy;
+        public ulong Flags;
+        public int Nice;
+        public uint Priority;
+        public ulong Runtime;
+        public ulong Deadline;
+        public ulong Period;
+    }
+}

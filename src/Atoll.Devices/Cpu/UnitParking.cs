@@ -1,0 +1,72 @@
+using System.Runtime.InteropServices;
+
+namespace Atoll.Devices;
+
+/// <summary>
+/// Where one idle unit sleeps. A futex on Linux, since a waker of real-time priority must never wait for a lock that an
+/// idle-priority unit holds; a monitor elsewhere. One sleeper, any number of wakers.
+/// </summary>
+internal sealed unsafe partial class UnitParking : IDisposable
+{
+    private const int FutexCall = 202;
+    private const int WaitPrivate = 128;
+    private const int WakePrivate = 129;
+    private readonly int* _asleep = (int*)NativeMemory.AlignedAlloc(64, 64);
+    private readonly bool _hasFutex = OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64;
+    private readonly object _monitor = new();
+
+    public UnitParking() => *_asleep = 0;
+
+    public bool IsAsleep => Volatile.Read(ref *_asleep) != 0;
+
+    /// <summary>Announces sleep with a full fence: what the caller checks afterwards, a waker has published before or will wake for.</summary>
+    public void Announce() => Interlocked.Exchange(ref *_asleep, 1);
+
+    public void Withdraw() => Volatile.Write(ref *_asleep, 0);
+
+    /// <summary>Sleeps until woken after <see cref="Announce"/>.</summary>
+    public void Sleep()
+    {
+        while (IsAsleep)
+        {
+            if (_hasFutex)
+            {
+                _ = SystemCall(FutexCall, _asleep, WaitPrivate, 1, null);
+                continue;
+            }
+
+            lock (_monitor)
+            {
+                if (IsAsleep)
+                {
+                    Monitor.Wait(_monitor);
+                }
+            }
+        }
+    }
+
+    /// <summary>Wakes the unit if it sleeps.</summary>
+    public void Wake()
+    {
+        if (!IsAsleep || Interlocked.Exchange(ref *_asleep, 0) == 0)
+        {
+            return;
+        }
+
+        if (_hasFutex)
+        {
+            _ = SystemCall(FutexCall, _asleep, WakePrivate, 1, null);
+            return;
+        }
+
+        lock (_monitor)
+        {
+            Monitor.Pulse(_monitor);
+        }
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_asleep);
+
+    [LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial long SystemCall(long number, int* word, int operation, int value, void* timeout);
+}

@@ -1,0 +1,98 @@
+using Atoll.Models.Onnx;
+
+namespace Atoll.Models;
+
+/// <summary>
+/// Builds an ONNX model node by node in execution order. A node's first output is named after the node; initializers are described by plans
+/// and made only when <see cref="OnnxWriter"/> writes them.
+/// </summary>
+internal sealed class OnnxModelBuilder(string name, int opset)
+{
+    private const int IrVersion = 8;
+
+    private readonly GraphProto _graph = new() { Name = name };
+    private readonly List<InitializerPlan> _initializers = [];
+    private readonly SortedDictionary<string, string> _metadata = new(StringComparer.Ordinal);
+
+    public IReadOnlyList<InitializerPlan> Initializers => _initializers;
+
+    /// <summary>Everything but the initializers.</summary>
+    public GraphProto Graph => _graph;
+
+    /// <summary>Trained values; batch-norm statistics and shape constants are not among them.</summary>
+    public long ParameterCount { get; private set; }
+
+    public string Input(string value, ElementType type, params long[] shape)
+    {
+        _graph.Input.Add(Describe(value, type, shape));
+        return value;
+    }
+
+    public string Node(string operatorType, string nodeName, IEnumerable<string> inputs, params IEnumerable<AttributeProto> attributes)
+    {
+        var node = new NodeProto { Name = nodeName, OpType = operatorType };
+        node.Input.AddRange(inputs);
+        node.Output.Add(nodeName + "_out");
+        node.Attribute.AddRange(attributes);
+        _graph.Node.Add(node);
+        return node.Output[0];
+    }
+
+    /// <summary>Makes the last node's value an output of the graph under the given name.</summary>
+    public void OutputLast(string value, ElementType type, params long[] shape)
+    {
+        _graph.Node[^1].Output[0] = value;
+        _graph.Output.Add(Describe(value, type, shape));
+    }
+
+    /// <summary>A trained tensor; its fill gets a generator of its own from the seed and the tensor's place in the model.</summary>
+    public string Parameter(string tensorName, long[] shape, int seed, Action<WeightGenerator, Span<float>> fill)
+    {
+        var plan = Statistic(tensorName, shape, seed, fill);
+        ParameterCount += plan.ElementCount;
+        return tensorName;
+    }
+
+    /// <summary>A float tensor that is not trained.</summary>
+    public InitializerPlan Statistic(string tensorName, long[] shape, int seed, Action<WeightGenerator, Span<float>> fill)
+    {
+        var index = _initializers.Count;
+        var plan = InitializerPlan.Filled(tensorName, shape, () =>
+        {
+            var generator = new WeightGenerator(seed, index);
+            return chunk => fill(generator, chunk);
+        });
+        _initializers.Add(plan);
+        return plan;
+    }
+
+    public string Constant(string tensorName, Tensor tensor, bool trained = false)
+    {
+        _initializers.Add(InitializerPlan.Constant(tensorName, tensor));
+        ParameterCount += trained ? tensor.ElementCount : 0;
+        return tensorName;
+    }
+
+    public void Metadata(string key, string value) => _metadata[key] = value;
+
+    /// <summary>The model without its graph.</summary>
+    public ModelProto Envelope()
+    {
+        var model = new ModelProto { IrVersion = IrVersion, ProducerName = "atoll", ProducerVersion = "1" };
+        model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = opset });
+        foreach (var (key, value) in _metadata)
+        {
+            model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
+        }
+
+        return model;
+    }
+
+    private static ValueInfoProto Describe(string value, ElementType type, long[] shape)
+    {
+        var dims = new TensorShapeProto();
+        dims.Dim.AddRange(shape.Select(d => new TensorShapeProto.Types.Dimension { DimValue = d }));
+        var tensor = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = dims };
+        return new ValueInfoProto { Name = value, Type = new TypeProto { TensorType = tensor } };
+    }
+}

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+using Atoll.Models.Onnx;
+
+namespace Atoll.Models.Tests;
+
+/// <summary>Seeded inputs for a sample model, made from its input descriptions.</summary>
+internal static class RandomInputs
+{
+    private const int Tokens = 1000;
+
+    /// <summary>Float inputs are standard normal; int64 inputs are tokens, or a mask of a run of ones where the name says so.</summary>
+    public static Dictionary<string, Tensor> For(ModelProto model, int seed)
+    {
+        var random = new Random(seed);
+        return model.Graph.Input.ToDictionary(i => i.Name, i =>
+        {
+            long[] shape = [.. i.Type.TensorType.Shape.Dim.Select(d => d.DimValue)];
+            var count = (int)shape.Aggregate(1L, (a, b) => a * b);
+            return i.Type.TensorType.ElemType == (int)ElementType.Int64
+                ? Tensor.Int64(shape, i.Name.Contains("mask") ? Mask(count, random) : Draw(count, random))
+                : Tensor.Float(shape, Normal(count, random));
+        });
+    }
+
+    /// <summary>The same inputs with every float multiplied by 1 plus or minus <paramref name="relative"/>.</summary>
+    public static Dictionary<string, Tensor> Nudge(Dictionary<string, Tensor> inputs, float relative) =>
+        inputs.ToDictionary(i => i.Key, i => i.Value.Type != ElementType.Float32 ? i.Value : Tensor.Float(
+            i.Value.Shape, MemoryMarshal.Cast<byte, float>(i.Value.Data).ToArray().Select((v, n) => v * (1 + (n % 2 == 0 ? relative : -relative))).ToArray()));
+
+    private static float[] Normal(int count, Random random) => [.. Enumerable.Range(0, count).Select(_ =>
+        (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+
+    private static long[] Draw(int count, Random random) => [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(Tokens))];
+
+    private static long[] Mask(int count, Random random)
+    {
+        var length = random.Next(count / 2, count + 1);
+        return [.. Enumerable.Range(0, count).Select(i => i < length ? 1L : 0L)];
+    }
+}

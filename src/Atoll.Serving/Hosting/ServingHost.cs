@@ -1,0 +1,217 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// The HTTP server: Kestrel, the Open Inference Protocol, metrics, events and the live page over a model repository. Start
+/// it, load models, stop it; it takes no signals and reads no environment.
+/// </summary>
+public sealed partial class ServingHost : IAsyncDisposable
+{
+    private readonly ServingOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly ModelRepository _repository;
+    private readonly ProtocolEndpoints _protocol;
+    private readonly AccessControl _access;
+    private readonly InFlightRequests _requests;
+    private readonly CancellationTokenSource _draining = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly WebApplication _app;
+    private bool _stopped;
+
+    /// <param name="services">What the host runs on: its loader is called for each model.</param>
+    /// <exception cref="ServingException">A setting is wrong, or the address needs a token.</exception>
+    public ServingHost(ServingOptions options, ServingServices services)
+    {
+        options.Check();
+        _options = options;
+        _clock = services.Clock;
+        _logger = services.Loggers.CreateLogger<ServingHost>();
+        _repository = new ModelRepository(services.Loader, options.ModelDefaults, _clock, _logger);
+        _protocol = new ProtocolEndpoints(options, _repository, new InferenceHandler(_clock));
+        _access = new AccessControl(options.Tokens);
+        _requests = new InFlightRequests(options.MaxConcurrentRequests);
+        _app = BuildApp(services.Loggers);
+    }
+
+    /// <summary>Where the server listens, once started, e.g. http://127.0.0.1:8000.</summary>
+    public Uri Url { get; private set; } = new("http://127.0.0.1");
+
+    /// <summary>Begins to answer; models load by <see cref="LoadAsync"/>, until then the server is live but not ready.</summary>
+    /// <exception cref="ServingException">The port is in use, or the address is not this machine's.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _app.StartAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            var error = e is AddressInUseException || e.InnerException is AddressInUseException
+                ? ServingError.AddressInUse
+                : ServingError.AddressUnavailable;
+            var reason = error == ServingError.AddressInUse ? "the port is in use" : e.Message;
+            throw new ServingException(
+                error, $"cannot listen on {_options.Address} port {_options.Port}: {reason} (settings address, port)", e);
+        }
+
+        var addresses = _app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>();
+        Url = new Uri(addresses.Addresses.First());
+        LogListening(Url);
+    }
+
+    /// <summary>Loads models, several at a time; the server is ready when each has loaded or failed.</summary>
+    public async Task LoadAsync(IReadOnlyList<ModelSource> sources, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _draining.Token);
+        await _repository.LoadAsync(sources, _options.ParallelLoads, either.Token);
+        _protocol.IsReady = !_draining.IsCancellationRequested;
+    }
+
+    /// <summary>Name, version, state and reason of every model.</summary>
+    public IReadOnlyList<(string Name, string Version, ModelState State, string Reason)> Models =>
+        [.. _repository.Entries.Select(entry => (entry.Name, entry.Version, entry.State, entry.Reason))];
+
+    /// <summary>
+    /// Refuses new requests, waits for those in flight for at most the drain timeout, cancels what is left, then closes.
+    /// </summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (_stopped)
+        {
+            return;
+        }
+
+        _stopped = true;
+        _protocol.IsReady = false;
+        await _draining.CancelAsync();
+        var drained = _requests.CloseAsync();
+        try
+        {
+            await drained.WaitAsync(_options.DrainTimeout, _clock, cancellationToken);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            LogCancelling(_requests.Count, _options.DrainTimeout.TotalSeconds);
+        }
+
+        await _stopping.CancelAsync();
+        await _app.StopAsync(CancellationToken.None);
+        LogStopped();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(CancellationToken.None);
+        await _app.DisposeAsync();
+        await _repository.DisposeAsync();
+        _draining.Dispose();
+        _stopping.Dispose();
+    }
+
+    private WebApplication BuildApp(ILoggerFactory loggers)
+    {
+        // The empty builder reads no files and no environment: Atoll's own settings decide everything.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(ConfigureKestrel);
+        var app = builder.Build();
+        app.Run(HandleAsync);
+        return app;
+    }
+
+    private void ConfigureKestrel(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null;
+        kestrel.Limits.MaxConcurrentConnections = 4L * _options.MaxConcurrentRequests;
+        kestrel.Listen(_options.Address, _options.Port, listen =>
+        {
+            if (_options.Certificate is { } certificate)
+            {
+                listen.UseHttps(certificate);
+            }
+        });
+    }
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        if (_requests.TryEnter() is { } refusal)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            await Answer.ErrorAsync(context, 503, refusal);
+            return;
+        }
+
+        try
+        {
+            await RouteAsync(context);
+        }
+        catch (RequestException e) when (!context.Response.HasStarted)
+        {
+            await Answer.ErrorAsync(context, e.StatusCode, e.Message);
+        }
+        catch (Microsoft.AspNetCore.Http.BadHttpRequestException e) when (!context.Response.HasStarted)
+        {
+            await Answer.ErrorAsync(context, e.StatusCode, e.Message);
+        }
+        catch (Exception e) when (IsClientGone(context, e))
+        {
+            context.Abort();
+        }
+        catch (Exception e) when (!context.Response.HasStarted)
+        {
+            LogFailed(context.Request.Method, context.Request.Path, e);
+            await Answer.ErrorAsync(context, 500, "the server failed at this request; its log says more");
+        }
+        finally
+        {
+            _requests.Leave();
+        }
+    }
+
+    private Task RouteAsync(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var path = RequestPath.Segments(target);
+        var token = _access.Identify(context.Request.Headers.Authorization);
+        return _protocol.HandleAsync(context, path, token, _stopping.Token);
+    }
+
+    private static bool IsClientGone(HttpContext context, Exception e) =>
+        context.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException;
+
+    [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Listening on {Url}")]
+    private partial void LogListening(Uri url);
+
+    [LoggerMessage(EventId = 11, Level = LogLevel.Warning,
+        Message = "Cancelling {Count} requests that did not end within {Seconds} s")]
+    private partial void LogCancelling(int count, double seconds);
+
+    [LoggerMessage(EventId = 12, Level = LogLevel.Information, Message = "Stopped")]
+    private partial void LogStopped();
+
+    [LoggerMessage(EventId = 13, Level = LogLevel.Error, Message = "{Method} {Path} failed")]
+    private partial void LogFailed(string method, string path, Exception exception);
+
+    /// <summary>Signals are the command's business, not the library's.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,72 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Atoll.Serving;
+
+/// <summary>Settings of the server. Checked when the host starts.</summary>
+public sealed record ServingOptions
+{
+    /// <summary>Server name in GET /v2. Default `atoll`.</summary>
+    public string Name { get; init; } = "atoll";
+
+    /// <summary>Version in GET /v2.</summary>
+    public string Version { get; init; } = "0.1.0";
+
+    /// <summary>Address to listen on. Default loopback; any other needs <see cref="Tokens"/>.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>Port to listen on; 0 = any free one. Default 8000.</summary>
+    public int Port { get; init; } = 8000;
+
+    /// <summary>Serves HTTPS with this certificate; null = plain HTTP.</summary>
+    public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>Tokens of which a client must show one; none = anyone may come, on loopback only.</summary>
+    public IReadOnlyList<AccessToken> Tokens { get; init; } = [];
+
+    /// <summary>Configuration of models whose own `config.json` does not say otherwise.</summary>
+    public ModelConfiguration ModelDefaults { get; init; } = new();
+
+    /// <summary>Models that load at the same time. Default 2.</summary>
+    public int ParallelLoads { get; init; } = 2;
+
+    /// <summary>Requests in the server at once, of all models; more are answered 503. Default 512.</summary>
+    public int MaxConcurrentRequests { get; init; } = 512;
+
+    /// <summary>Live pages that may follow the events at once. Default 16.</summary>
+    public int MaxEventClients { get; init; } = 16;
+
+    /// <summary>How long shutdown waits for requests before it cancels them. Default 10 s.</summary>
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="ServingException">A value is out of range, or the address needs a token.</exception>
+    internal void Check()
+    {
+        Range(nameof(Port), Port, 0, 65535);
+        Range(nameof(ParallelLoads), ParallelLoads, 1, 64);
+        Range(nameof(MaxConcurrentRequests), MaxConcurrentRequests, 1, 1 << 16);
+        Range(nameof(MaxEventClients), MaxEventClients, 0, 1024);
+        Range(nameof(DrainTimeout), (long)DrainTimeout.TotalSeconds, 0, 3600);
+        ModelDefaults.Checked("model defaults");
+        if (!IPAddress.IsLoopback(Address) && Tokens.Count == 0)
+        {
+            throw new ServingException(ServingError.TokenRequired,
+                $"listening on {Address} lets other machines in: set a token first (setting tokens), or listen on 127.0.0.1");
+        }
+
+        if (Tokens.FirstOrDefault(token => token.Secret.Length < 8) is { } weak)
+        {
+            throw new ServingException(
+                ServingError.InvalidSetting, $"token '{weak.Name}' is shorter than 8 characters (setting tokens)");
+        }
+    }
+
+    private static void Range(string name, long value, long least, long most)
+    {
+        if (value < least || value > most)
+        {
+            throw new ServingException(
+                ServingError.InvalidSetting, $"setting {name} is {value}; it must be {least} to {most}");
+        }
+    }
+}

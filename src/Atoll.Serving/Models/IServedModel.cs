@@ -1,0 +1,52 @@
+using Atoll.Devices;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// What runs a model. The caller admits at most <see cref="Slots"/> requests of a class at once and disposes the outputs
+/// of each before it admits the next. Thread-safe.
+/// </summary>
+public interface IServedModel : IAsyncDisposable
+{
+    ModelMetadata Metadata { get; }
+
+    /// <summary>How many requests of this class may run or hold outputs at once; at least 1.</summary>
+    int Slots(WorkClass workClass);
+
+    /// <summary>Runs one checked request. Cancelling stops it on the device; the outcome is then not completed.</summary>
+    ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken);
+}
+
+/// <summary>The outputs of one completed request, valid until disposed.</summary>
+public interface IInferenceOutputs : IDisposable
+{
+    ReadOnlySpan<long> Shape(int output);
+
+    /// <summary>Row-major little-endian elements.</summary>
+    ReadOnlySpan<byte> Data(int output);
+}
+
+/// <summary>How a request ended.</summary>
+public enum InferenceStatus
+{
+    Completed,
+
+    /// <summary>The model's queue for this class holds its capacity already.</summary>
+    QueueFull,
+
+    /// <summary>The deadline passed before the work was complete, so it was dropped.</summary>
+    Late,
+
+    /// <summary>The policy expects the deadline to be missed.</summary>
+    NotAdmitted,
+
+    /// <summary>The client went away or the server stopped.</summary>
+    Cancelled,
+
+    /// <summary>The model or the device failed.</summary>
+    Failed,
+}
+
+/// <summary>Status of a request, its outputs when completed, and a reason when there is more to say.</summary>
+public readonly record struct InferenceOutcome(
+    InferenceStatus Status, IInferenceOutputs? Outputs = null, string? Reason = null);

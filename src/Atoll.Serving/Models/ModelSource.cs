@@ -1,0 +1,55 @@
+namespace Atoll.Serving;
+
+/// <summary>Where one version of a model lies: the ONNX file and, beside it, the configuration file or null.</summary>
+public sealed record ModelSource(string Name, string Version, string Path, string? ConfigurationPath)
+{
+    /// <summary>
+    /// Finds models in a folder: `NAME.onnx` (configuration `NAME.config.json`, version 1), and `NAME/VERSION/model.onnx`
+    /// with whole-number versions (configuration `NAME/config.json`). Sorted by name and version.
+    /// </summary>
+    /// <exception cref="ServingException">The folder is absent or unreadable.</exception>
+    public static IReadOnlyList<ModelSource> Find(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder, "*.onnx").Select(Flat)
+                .Concat(Directory.EnumerateDirectories(folder).SelectMany(Versions))
+                .OrderBy(source => source.Name, StringComparer.Ordinal)
+                .ThenBy(source => long.Parse(source.Version))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ServingException(
+                ServingError.RepositoryUnreadable, $"model folder '{folder}': {e.Message} (setting models)", e);
+        }
+    }
+
+    private static ModelSource Flat(string file)
+    {
+        var configuration = System.IO.Path.ChangeExtension(file, ".config.json");
+        return new(
+            System.IO.Path.GetFileNameWithoutExtension(file), "1", file, File.Exists(configuration) ? configuration : null);
+    }
+
+    private static IEnumerable<ModelSource> Versions(string folder)
+    {
+        var configuration = System.IO.Path.Combine(folder, "config.json");
+        foreach (var version in Directory.EnumerateDirectories(folder))
+        {
+            var file = System.IO.Path.Combine(version, "model.onnx");
+            if (uint.TryParse(System.IO.Path.GetFileName(version), out var number) && File.Exists(file))
+            {
+                yield return new(
+                    System.IO.Path.GetFileName(folder), $"{number}", file, File.Exists(configuration) ? configuration : null);
+            }
+        }
+    }
+}
+
+/// <summary>Makes a served model of a source. Called for several sources at once.</summary>
+public interface IModelLoader
+{
+    /// <exception cref="Exception">The model cannot be served; the message becomes its reason in the listing.</exception>
+    Task<IServedModel> LoadAsync(
+        ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken);
+}

@@ -1,0 +1,290 @@
+using System.Text.Json;
+
+namespace Atoll.Serving;
+
+/// <summary>What a request asks of the scheduler, as the client wrote it.</summary>
+internal struct RequestParameters
+{
+    /// <summary>0 = the model's default, 1 = real-time, 2 to N = order within best-effort.</summary>
+    public int Priority;
+
+    /// <summary>Microseconds from arrival in which the answer is of use; 0 = no deadline.</summary>
+    public long TimeoutUs;
+
+    /// <summary>Whether outputs that say nothing else are answered in binary.</summary>
+    public bool BinaryOutputs;
+}
+
+/// <summary>
+/// Parses the body of an infer request: JSON, JSON followed by binary tensors, or one raw binary tensor. JSON tensor data
+/// goes straight into pooled memory and binary data stays in the body, which must outlive the request.
+/// </summary>
+internal ref struct InferenceRequestParser
+{
+    private readonly ModelMetadata _model;
+    private readonly ReadOnlyMemory<byte> _body;
+    private readonly int _jsonBytes;
+    private readonly InferenceRequest _request;
+    private readonly bool[] _given;
+    private Utf8JsonReader _json;
+    private RequestParameters _parameters;
+    private OutputDrafts _outputs;
+    private int _binaryOffset;
+
+    private InferenceRequestParser(
+        ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes, InferenceRequest request)
+    {
+        _model = model;
+        _body = body;
+        _jsonBytes = jsonBytes;
+        _request = request;
+        _given = new bool[model.Inputs.Length];
+        _json = new Utf8JsonReader(body.Span[..jsonBytes]);
+        _outputs = new OutputDrafts(model);
+        _binaryOffset = jsonBytes;
+    }
+
+    /// <summary>Parses a body whose first <paramref name="jsonBytes"/> bytes are JSON; 0 = one raw binary tensor.</summary>
+    /// <exception cref="RequestException">The request is wrong: says what, where and the limit.</exception>
+    public static InferenceRequest Parse(
+        ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes, out RequestParameters parameters)
+    {
+        parameters = default;
+        if (jsonBytes == 0)
+        {
+            return RawRequest.Parse(model, body);
+        }
+
+        var request = new InferenceRequest { Inputs = new InputTensor[model.Inputs.Length] };
+        var parser = new InferenceRequestParser(model, body, jsonBytes, request);
+        try
+        {
+            parser.ReadRequest();
+            parameters = parser._parameters;
+            return request;
+        }
+        catch (JsonException e)
+        {
+            request.Dispose();
+            throw RequestException.BadRequest($"request body is not valid JSON: {e.Message}");
+        }
+        catch (InvalidOperationException e)
+        {
+            // The reader refuses strings with lone surrogates or bad UTF-8 in this way.
+            request.Dispose();
+            throw RequestException.BadRequest($"request body has text that is not valid: {e.Message}");
+        }
+        catch
+        {
+            request.Dispose();
+            throw;
+        }
+    }
+
+    private void ReadRequest()
+    {
+        if (!_json.Read() || _json.TokenType != JsonTokenType.StartObject)
+        {
+            throw RequestException.BadRequest("request body must be a JSON object");
+        }
+
+        var inputsSeen = false;
+        while (_json.Read() && _json.TokenType == JsonTokenType.PropertyName)
+        {
+            ReadProperty(ref inputsSeen);
+        }
+
+        if (_json.Read())
+        {
+            throw RequestException.BadRequest("request body has text after its JSON object");
+        }
+
+        CheckComplete(inputsSeen);
+        _outputs.Resolve(_request.Outputs, _parameters.BinaryOutputs);
+    }
+
+    private void ReadProperty(ref bool inputsSeen)
+    {
+        if (_json.ValueTextEquals("id"u8))
+        {
+            _request.Id = JsonValues.Text(ref _json, "id");
+        }
+        else if (_json.ValueTextEquals("parameters"u8))
+        {
+            ParameterReader.ReadRequest(ref _json, ref _parameters);
+        }
+        else if (_json.ValueTextEquals("inputs"u8))
+        {
+            if (inputsSeen)
+            {
+                throw RequestException.BadRequest("'inputs' is given twice");
+            }
+
+            inputsSeen = true;
+            ReadInputs();
+        }
+        else if (_json.ValueTextEquals("outputs"u8))
+        {
+            _outputs.Read(ref _json);
+        }
+        else
+        {
+            _json.Read();
+            _json.Skip();
+        }
+    }
+
+    private void ReadInputs()
+    {
+        JsonValues.Expect(ref _json, JsonTokenType.StartArray, "'inputs' must be an array");
+        while (_json.Read() && _json.TokenType != JsonTokenType.EndArray)
+        {
+            if (_json.TokenType != JsonTokenType.StartObject)
+            {
+                throw RequestException.BadRequest("each of 'inputs' must be an object");
+            }
+
+            ReadInput();
+        }
+    }
+
+    private void ReadInput()
+    {
+        var draft = new InputDraft(_model, _given);
+        while (_json.Read() && _json.TokenType == JsonTokenType.PropertyName)
+        {
+            if (_json.ValueTextEquals("name"u8))
+            {
+                draft.Name = JsonValues.Text(ref _json, "name of an input");
+            }
+            else if (_json.ValueTextEquals("datatype"u8))
+            {
+                draft.DataType = JsonValues.Text(ref _json, "datatype of an input");
+            }
+            else if (_json.ValueTextEquals("shape"u8))
+            {
+                draft.Shape = JsonValues.Shape(ref _json);
+            }
+            else if (_json.ValueTextEquals("parameters"u8))
+            {
+                draft.BinarySize = ParameterReader.ReadBinarySize(ref _json);
+            }
+            else if (_json.ValueTextEquals("data"u8))
+            {
+                ReadData(ref draft);
+            }
+            else
+            {
+                _json.Read();
+                _json.Skip();
+            }
+        }
+
+        Finish(ref draft);
+    }
+
+    /// <summary>Reads the data at once when the rest of the input is known, else notes where it stands.</summary>
+    private void ReadData(ref InputDraft draft)
+    {
+        if (draft.DataStart >= 0)
+        {
+            throw RequestException.BadRequest($"input '{draft.Name}' has 'data' twice");
+        }
+
+        _json.Read();
+        draft.DataStart = (int)_json.TokenStartIndex;
+        if (draft.IsDescribed)
+        {
+            draft.Resolve(_body.Length);
+            draft.Data = ReadElements(ref _json, draft);
+        }
+        else
+        {
+            _json.Skip();
+        }
+    }
+
+    private readonly ReadOnlyMemory<byte> ReadElements(ref Utf8JsonReader json, in InputDraft draft)
+    {
+        var data = _request.Rent(draft.ByteCount);
+        var count = JsonElements.Read(ref json, draft.Type, data.Span, draft.Name!);
+        if (count != draft.ElementCount)
+        {
+            var given = count > draft.ElementCount ? "more" : $"{count}";
+            throw RequestException.BadRequest(
+                $"input '{draft.Name}': shape {DataTypes.Show(draft.Shape)} has {draft.ElementCount} elements, data has {given}");
+        }
+
+        return data;
+    }
+
+    private void Finish(ref InputDraft draft)
+    {
+        draft.Resolve(_body.Length);
+        if (draft.BinarySize is { } size)
+        {
+            draft.Data = TakeBinary(draft, size);
+        }
+        else if (draft.DataStart < 0)
+        {
+            throw RequestException.BadRequest($"input '{draft.Name}' has neither 'data' nor binary_data_size");
+        }
+        else if (draft.Data is null)
+        {
+            var json = new Utf8JsonReader(_body.Span[draft.DataStart.._jsonBytes]);
+            json.Read();
+            draft.Data = ReadElements(ref json, draft);
+        }
+
+        _request.Inputs[draft.Index] = new InputTensor(draft.Shape!, draft.Data.Value);
+        _given[draft.Index] = true;
+    }
+
+    private ReadOnlyMemory<byte> TakeBinary(in InputDraft draft, long size)
+    {
+        if (draft.DataStart >= 0)
+        {
+            throw RequestException.BadRequest($"input '{draft.Name}' has both 'data' and binary_data_size");
+        }
+
+        if (size != draft.ByteCount)
+        {
+            throw RequestException.BadRequest(
+                $"input '{draft.Name}': binary_data_size is {size}; {draft.DataType} of shape " +
+                $"{DataTypes.Show(draft.Shape)} has {draft.ByteCount} bytes");
+        }
+
+        if (size > _body.Length - _binaryOffset)
+        {
+            throw RequestException.BadRequest(
+                $"input '{draft.Name}': binary_data_size is {size}, but the body has {_body.Length - _binaryOffset} bytes left");
+        }
+
+        var data = _body.Slice(_binaryOffset, (int)size);
+        _binaryOffset += (int)size;
+        RawRequest.CheckBinary(draft.Type, data.Span, draft.Name!);
+        return data;
+    }
+
+    private readonly void CheckComplete(bool inputsSeen)
+    {
+        if (!inputsSeen)
+        {
+            throw RequestException.BadRequest("request has no 'inputs'");
+        }
+
+        var missing = Array.IndexOf(_given, false);
+        if (missing >= 0)
+        {
+            throw RequestException.BadRequest(
+                $"input '{_model.Inputs[missing].Name}' of model '{_model.Name}' is missing " +
+                $"({_given.Count(true)} of {_given.Length} inputs given)");
+        }
+
+        if (_binaryOffset != _body.Length)
+        {
+            throw RequestException.BadRequest(
+                $"request body has {_body.Length - _binaryOffset} bytes that no input's binary_data_size claims");
+        }
+    }
+}

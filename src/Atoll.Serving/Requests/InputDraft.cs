@@ -1,0 +1,90 @@
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>One input while its JSON object is being read; its members may come in any order.</summary>
+internal ref struct InputDraft(ModelMetadata model, bool[] given)
+{
+    public string? Name;
+    public string? DataType;
+    public long[]? Shape;
+    public long? BinarySize;
+    public int DataStart = -1;
+    public ReadOnlyMemory<byte>? Data;
+    public int Index = -1;
+    public ElementType Type;
+    public int ElementCount;
+    public int ByteCount;
+
+    public readonly bool IsDescribed => Name is not null && DataType is not null && Shape is not null;
+
+    /// <summary>Checks name, type and shape against the model; the element count is bounded by the body's length.</summary>
+    public void Resolve(int bodyBytes)
+    {
+        if (Index >= 0)
+        {
+            return;
+        }
+
+        var name = Name ?? throw RequestException.BadRequest("an input has no 'name'");
+        var index = Array.FindIndex(model.Inputs, tensor => tensor.Name == name);
+        if (index < 0)
+        {
+            throw RequestException.BadRequest(
+                $"unexpected input '{name}' for model '{model.Name}'; it has " +
+                string.Join(", ", model.Inputs.Select(tensor => $"'{tensor.Name}'")));
+        }
+
+        if (given[index])
+        {
+            throw RequestException.BadRequest($"input '{name}' is given twice");
+        }
+
+        CheckType(model.Inputs[index]);
+        CheckShape(model.Inputs[index], bodyBytes);
+        Index = index;
+    }
+
+    private void CheckType(TensorMetadata expected)
+    {
+        var text = DataType ?? throw RequestException.BadRequest($"input '{Name}' has no 'datatype'");
+        Type = DataTypes.Parse(text);
+        if (Type == ElementType.Undefined)
+        {
+            throw RequestException.BadRequest($"input '{Name}': there is no datatype '{text}'");
+        }
+
+        if (Type != expected.Type)
+        {
+            throw RequestException.BadRequest(
+                $"input '{Name}' has datatype {text}; model '{model.Name}' expects {DataTypes.NameOf(expected.Type)}");
+        }
+
+        if (Type == ElementType.String)
+        {
+            throw RequestException.BadRequest($"input '{Name}': BYTES tensors are not supported");
+        }
+    }
+
+    private void CheckShape(TensorMetadata expected, int bodyBytes)
+    {
+        var shape = Shape ?? throw RequestException.BadRequest($"input '{Name}' has no 'shape'");
+        if (!expected.Accepts(shape))
+        {
+            throw RequestException.BadRequest(
+                $"input '{Name}' has shape {DataTypes.Show(shape)}; model '{model.Name}' expects " +
+                $"{DataTypes.Show(expected.Shape)}");
+        }
+
+        // Every element takes at least one byte of the body, so a shape beyond it cannot be meant.
+        var count = DataTypes.Count(shape, int.Min(bodyBytes, int.MaxValue / Type.SizeInBytes()));
+        if (count < 0)
+        {
+            throw RequestException.BadRequest(
+                $"input '{Name}': shape {DataTypes.Show(shape)} has more elements than the body of {bodyBytes} bytes can hold");
+        }
+
+        ElementCount = (int)count;
+        ByteCount = (int)count * Type.SizeInBytes();
+    }
+}

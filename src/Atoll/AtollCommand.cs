@@ -5,18 +5,23 @@ namespace Atoll;
 /// <summary>The `atoll` command: its subcommands, and how an error becomes one line and an exit code.</summary>
 internal static class AtollCommand
 {
-    /// <summary>Prints the stack of an error as well.</summary>
-    public static readonly Option<bool> Verbose = new("--verbose")
-    {
-        Description = "Print the stack trace of an error.",
-        Recursive = true,
-    };
+    private const string Verbose = "--verbose";
 
-    public static RootCommand Create() => new("Atoll: real-time and best-effort work on shared accelerators.")
+    public static RootCommand Create()
     {
-        Verbose,
-        VersionCommand.Create(),
-    };
+        var root = new RootCommand("Atoll: real-time and best-effort work on shared accelerators.")
+        {
+            new Option<bool>(Verbose) { Description = "Print the stack trace of an error.", Recursive = true },
+            SettingsCommand.Create(),
+            VersionCommand.Create(),
+        };
+        foreach (var option in SettingsOptions.Global())
+        {
+            root.Add(option);
+        }
+
+        return root;
+    }
 
     /// <summary>Runs one command line and returns its exit code (see <see cref="ExitCode"/>).</summary>
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error)
@@ -47,7 +52,7 @@ internal static class AtollCommand
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             await error.WriteLineAsync(
-                "atoll: " + (result.GetValue(Verbose) ? exception.ToString() : OneLine(exception.Message)));
+                "atoll: " + (result.GetValue<bool>(Verbose) ? exception.ToString() : OneLine(exception.Message)));
             return ExitCode.Of(exception);
         }
     }

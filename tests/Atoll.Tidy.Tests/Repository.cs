@@ -3,7 +3,9 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Atoll.Tidy.Tests;
 
-/// <summary>The checkout that the tests were built from: its files, each source file parsed once (syntax only).</summary>
+/// <summary>
+/// The checkout that the tests were built from: its files, each source file parsed once (syntax only).
+/// </summary>
 internal static class Repository
 {
     private static readonly string[] SourceFolders = ["src", "tests", "samples", "bench"];

@@ -30,7 +30,7 @@ public sealed class SizeTests
             from file in Repository.Sources
             let limit = reasons.ContainsKey(file.Path) ? FileLinesWithReason : FileLines
             where file.Lines.Length > limit
-            select $"{file.Path} has {file.Lines.Length} lines (limit {limit}; {LargeFiles} holds the reasons for more)");
+            select $"{file.Path} has {file.Lines.Length} lines (limit {limit}; reasons: {LargeFiles})");
     }
 
     [Fact]

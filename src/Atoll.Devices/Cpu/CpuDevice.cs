@@ -37,7 +37,7 @@ public sealed unsafe class CpuDevice : Device
         if (Units < 1 || Units > cpus.Count)
         {
             throw new DeviceException(DeviceError.InvalidSetting,
-                $"{Units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting device.units)");
+                $"{Units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting device.name, cpu:N)");
         }
 
         DeviceQueueCapacity = options.DeviceQueueCapacity ?? (options.Mode == ShareMode.Wait ? 1024 : 4);

@@ -11,7 +11,8 @@ internal static class SettingsCommand
     {
         var json = new Option<bool>("--json") { Description = "Print JSON." };
         var markdown = new Option<bool>("--markdown") { Description = "Print docs/settings.md." };
-        var command = new Command("settings", "Print the settings in force and where each comes from.") { json, markdown };
+        var command =
+            new Command("settings", "Print the settings in force and where each comes from.") { json, markdown };
         foreach (var setting in SettingsTable.All.Where(HasOwnFlag))
         {
             command.Add(SettingsOptions.For(setting.Name));

@@ -9,7 +9,8 @@ namespace Atoll;
 /// </summary>
 internal sealed record Setting
 {
-    private Setting(SettingInfo info, string allowed, Func<AtollSettings, string> get, Func<AtollSettings, string, bool> set)
+    private Setting(
+        SettingInfo info, string allowed, Func<AtollSettings, string> get, Func<AtollSettings, string, bool> set)
     {
         Info = info;
         Allowed = allowed;
@@ -60,7 +61,8 @@ internal sealed record Setting
     public static Setting Choice<T>(SettingInfo info, Func<AtollSettings, T> get, Action<AtollSettings, T> set)
         where T : struct, Enum
     {
-        var values = Enum.GetValues<T>().ToDictionary(value => Kebab(value.ToString()), StringComparer.OrdinalIgnoreCase);
+        var values =
+            Enum.GetValues<T>().ToDictionary(value => Kebab(value.ToString()), StringComparer.OrdinalIgnoreCase);
         return new Setting(
             info,
             string.Join(", ", values.Keys),
@@ -77,7 +79,8 @@ internal sealed record Setting
             });
     }
 
-    public static Setting Switch(SettingInfo info, Func<AtollSettings, bool> get, Action<AtollSettings, bool> set) => new(
+    public static Setting Switch(SettingInfo info, Func<AtollSettings, bool> get, Action<AtollSettings, bool> set) =>
+        new(
         info,
         "true, false",
         settings => get(settings) ? "true" : "false",
@@ -110,7 +113,7 @@ internal sealed record Setting
         });
 
     private static string Kebab(string name) => string.Concat(name.Select((letter, index) =>
-        char.IsUpper(letter) && index > 0 ? "-" + char.ToLowerInvariant(letter) : char.ToLowerInvariant(letter).ToString()));
+        (char.IsUpper(letter) && index > 0 ? "-" : "") + char.ToLowerInvariant(letter)));
 }
 
 /// <summary>What a person reads about a setting; `Flag` is its own option on the commands that use it.</summary>

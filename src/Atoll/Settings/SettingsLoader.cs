@@ -72,7 +72,7 @@ internal sealed record LoadedSettings(AtollSettings Settings, IReadOnlyDictionar
 /// <summary>Merges the sources by precedence and checks all values at once.</summary>
 internal static class SettingsLoader
 {
-    /// <exception cref="UsageException">Unknown names or values that are not allowed; the message lists all.</exception>
+    /// <exception cref="UsageException">Unknown names or values not allowed; the message lists all.</exception>
     public static LoadedSettings Load(SettingsSources sources)
     {
         var settings = new AtollSettings();

@@ -12,9 +12,9 @@ internal static class SettingsMarkdown
         Written by `atoll settings --markdown`; a test keeps it up to date.
 
         A value comes from, strongest first: a flag (its own, or `--set NAME=VALUE`), an environment variable, the file
-        (`--settings FILE`, else `atoll.json` in the current folder), the default. All values are checked at start; every
-        value that is not allowed is reported, with its origin and what is allowed. `atoll settings` prints the values in
-        force and where each comes from.
+        (`--settings FILE`, else `atoll.json` in the current folder), the default. All values are checked at start;
+        every value that is not allowed is reported, with its origin and what is allowed. `atoll settings` prints the
+        values in force and where each comes from.
 
         In the file a section is an object: `{ "log": { "level": "debug" } }`. In the environment the dot is two
         underscores: `ATOLL_LOG__LEVEL=debug`.

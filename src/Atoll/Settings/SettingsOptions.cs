@@ -14,7 +14,8 @@ internal static class SettingsOptions
     [
         new Option<string>(FileFlag)
         {
-            Description = $"Settings file (default: {SettingsSources.DefaultFile} in the current folder, where it exists).",
+            Description =
+                $"Settings file (default: {SettingsSources.DefaultFile} in the current folder, where it exists).",
             HelpName = "FILE",
             Recursive = true,
         },

@@ -77,7 +77,8 @@ public sealed class SettingsLoaderTests : IDisposable
     [Fact]
     public void Choices_are_read_in_any_case()
     {
-        var flags = new[] { new GivenSetting("log.level", "WARNING", "flag"), new GivenSetting("log.format", "json", "flag") };
+        var flags =
+            new[] { new GivenSetting("log.level", "WARNING", "flag"), new GivenSetting("log.format", "json", "flag") };
 
         var log = SettingsLoader.Load(new SettingsSources { Flags = flags }).Settings.Log;
 

@@ -30,14 +30,16 @@ public sealed partial class SettingsTableTests
         var path = Path.Combine(Checkout.Root, "docs", "settings.md");
         Assert.True(
             File.ReadAllText(path) == SettingsMarkdown.Write(),
-            "docs/settings.md is out of date: dotnet run --project src/Atoll -- settings --markdown > docs/settings.md");
+            "docs/settings.md is out of date: dotnet run --project src/Atoll -- settings --markdown > " +
+                "docs/settings.md");
     }
 
     [Fact]
     public void Every_setting_that_an_error_names_exists()
     {
         var named =
-            from file in Directory.EnumerateFiles(Path.Combine(Checkout.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            from file in Directory.EnumerateFiles(
+                Path.Combine(Checkout.Root, "src"), "*.cs", SearchOption.AllDirectories)
             from Match match in NamedSetting().Matches(File.ReadAllText(file))
             select (File: Path.GetFileName(file), Name: match.Groups[1].Value);
         Assert.All(named, entry => Assert.True(

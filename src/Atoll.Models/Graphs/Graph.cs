@@ -10,10 +10,16 @@ public sealed class GraphValue(string name)
     /// <summary>Dimensions, -1 where unknown; null while the rank is unknown.</summary>
     public long[]? Shape { get; set; }
 
-    /// <summary>Set for initializers and folded values.</summary>
+    /// <summary>Names of symbolic dimensions of graph inputs and outputs, null where a dimension has none.</summary>
+    public string?[]? DimNames { get; set; }
+
+    /// <summary>
+    /// Set for initializers and folded values. Shape inference also sets it for small results that follow from shapes alone; their
+    /// producers stay in the graph until <see cref="GraphSimplifier"/> removes them.
+    /// </summary>
     public Tensor? Constant { get; set; }
 
-    /// <summary>Null for graph inputs and constants.</summary>
+    /// <summary>Null for graph inputs and initializers.</summary>
     public GraphNode? Producer { get; set; }
 
     public bool IsConstant => Constant is not null;
@@ -57,6 +63,11 @@ public sealed class Graph
     public List<GraphValue> Outputs { get; init; } = [];
 
     public List<GraphNode> Nodes { get; init; } = [];
+
+    /// <summary>A copy for these input shapes (by input name; others stay as they are), with all shapes inferred anew.</summary>
+    /// <exception cref="ModelException">An unknown input, a fixed dimension changed, or shapes that the operators refuse.</exception>
+    public Graph WithInputShapes(IReadOnlyDictionary<string, long[]> shapes, ModelLimits? limits = null) =>
+        GraphSpecializer.Specialize(this, shapes, limits ?? ModelLimits.Default);
 
     /// <summary>Number of nodes that read the value, counting a graph output as one more.</summary>
     public int CountUses(GraphValue value) =>

@@ -25,6 +25,9 @@ public sealed class NodeAttributes
     public Tensor? Tensor(string name) => _values.GetValueOrDefault(name) as Tensor;
 
     private T Get<T>(string name, T missing) => _values.TryGetValue(name, out var value)
-        ? value is T typed ? typed : throw new ModelException(ModelError.InvalidAttribute, $"attribute '{name}' is a {value.GetType().Name}, not a {typeof(T).Name}")
+        ? value is T typed ? typed : throw Mismatch(name, value, typeof(T))
         : missing;
+
+    private static ModelException Mismatch(string name, object value, Type wanted) => new(ModelError.InvalidAttribute,
+        $"attribute '{name}' is a {value.GetType().Name}, not a {wanted.Name}");
 }

@@ -1,0 +1,54 @@
+namespace Atoll.Models;
+
+/// <summary>What a model may ask of this machine; every refusal names the property as the setting Models:Limits:NAME.</summary>
+public sealed record ModelLimits
+{
+    public static ModelLimits Default { get; } = new();
+
+    /// <summary>Bytes of the model file itself; protobuf cannot hold more than 2 GiB.</summary>
+    public long FileBytesMax { get; init; } = int.MaxValue;
+
+    /// <summary>Messages and strings in the file, each of which becomes an object.</summary>
+    public int RecordsMax { get; init; } = 2_000_000;
+
+    public int NodesMax { get; init; } = 100_000;
+
+    public int RankMax { get; init; } = 8;
+
+    /// <summary>Elements of one tensor, be it stored, computed or fed.</summary>
+    public long ElementsMax { get; init; } = 1L << 29;
+
+    /// <summary>Bytes of all initializers and constants together, external data included.</summary>
+    public long ConstantBytesMax { get; init; } = 8L << 30;
+
+    /// <summary>Elements up to which a constant result is computed at load.</summary>
+    public long FoldElementsMax { get; init; } = 1L << 26;
+
+    /// <summary>Elements of all results computed at load together.</summary>
+    public long FoldElementsTotalMax { get; init; } = 1L << 28;
+
+    /// <summary>Elements in a tensor of this shape, unknown (negative) dimensions counted as one.</summary>
+    /// <exception cref="ModelException">Rank or element count passes its limit.</exception>
+    public long CountElements(ReadOnlySpan<long> shape, string where)
+    {
+        if (shape.Length > RankMax)
+        {
+            throw Exceeded($"{where} has rank {shape.Length}", RankMax, nameof(RankMax));
+        }
+        var count = 1L;
+        var empty = false;
+        foreach (var dim in shape)
+        {
+            empty |= dim == 0;
+            if (dim > 1 && (dim > ElementsMax || (count *= dim) > ElementsMax))
+            {
+                throw Exceeded($"{where} of shape [{string.Join(',', shape.ToArray())}] has too many elements", ElementsMax,
+                    nameof(ElementsMax));
+            }
+        }
+        return empty ? 0 : count;
+    }
+
+    internal static ModelException Exceeded(string what, long limit, string setting) =>
+        new(ModelError.LimitExceeded, $"{what}; the limit is {limit} (setting Models:Limits:{setting})");
+}

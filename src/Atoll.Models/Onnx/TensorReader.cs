@@ -1,0 +1,106 @@
+using System.Runtime.InteropServices;
+using Atoll.Models.Onnx;
+using Google.Protobuf;
+
+namespace Atoll.Models;
+
+/// <summary>Turns stored tensors into host tensors; sizes are checked before memory is taken.</summary>
+internal sealed class TensorReader(ExternalData external, ModelLimits limits)
+{
+    private long _constantBytes;
+
+    /// <summary>Reads one serialized tensor, as ONNX's test data keeps its inputs and outputs.</summary>
+    public static Tensor ReadFile(string path, ModelLimits limits)
+    {
+        using var file = OnnxModel.Open(path);
+        new WireScan(file, $"tensor file '{path}'", limits).CheckTensor();
+        file.Position = 0;
+        try
+        {
+            var proto = TensorProto.Parser.WithDiscardUnknownFields(true).ParseFrom(file);
+            return new TensorReader(new ExternalData(null), limits).Read(proto, proto.Name);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new ModelException(ModelError.Malformed, $"tensor file '{path}' is not a valid tensor: {e.Message}", e);
+        }
+    }
+
+    public Tensor Read(TensorProto proto, string name)
+    {
+        var where = $"tensor '{name}'";
+        var type = TypeOf(proto.DataType, where);
+        var shape = proto.Dims.ToArray();
+        if (shape.Any(d => d < 0))
+        {
+            throw new ModelException(ModelError.InvalidShape, $"{where} has a negative dimension in [{string.Join(',', shape)}]");
+        }
+        var count = limits.CountElements(shape, where);
+        var bytes = count * type.SizeInBytes();
+        if (bytes > Array.MaxLength || (_constantBytes += bytes) > limits.ConstantBytesMax)
+        {
+            throw ModelLimits.Exceeded($"{where} brings the constants to {_constantBytes} bytes", limits.ConstantBytesMax,
+                nameof(limits.ConstantBytesMax));
+        }
+        return new Tensor(type, shape, Bytes(proto, type, count, where));
+    }
+
+    public static ElementType TypeOf(int number, string where)
+    {
+        var type = (ElementType)number;
+        return Enum.IsDefined(type) && type is not (ElementType.Undefined or ElementType.String)
+            ? type
+            : throw new ModelException(ModelError.UnsupportedType,
+                $"{where} has the data type {number} ({(Enum.IsDefined(type) ? type : "unknown")}), which is not supported");
+    }
+
+    private byte[] Bytes(TensorProto proto, ElementType type, long count, string where)
+    {
+        var bytes = count * type.SizeInBytes();
+        if (proto.DataLocation == TensorProto.Types.DataLocation.External)
+        {
+            return external.Read(proto, bytes);
+        }
+        if (proto.RawData.Length > 0)
+        {
+            return proto.RawData.Length == bytes ? ArrayOf(proto.RawData) : throw Mismatch(where, count, proto.RawData.Length, "raw bytes");
+        }
+        return type switch
+        {
+            ElementType.Float32 => Convert(proto.FloatData, v => v, count, where),
+            ElementType.Float64 => Convert(proto.DoubleData, v => v, count, where),
+            ElementType.Int64 => Convert(proto.Int64Data, v => v, count, where),
+            ElementType.UInt64 => Convert(proto.Uint64Data, v => v, count, where),
+            ElementType.UInt32 => Convert(proto.Uint64Data, v => unchecked((uint)v), count, where),
+            ElementType.Int32 => Convert(proto.Int32Data, v => v, count, where),
+            ElementType.Int16 or ElementType.UInt16 or ElementType.Float16 or ElementType.BFloat16 =>
+                Convert(proto.Int32Data, v => unchecked((ushort)v), count, where),
+            _ => Convert(proto.Int32Data, v => unchecked((byte)v), count, where),
+        };
+    }
+
+    private static byte[] Convert<TIn, TOut>(IList<TIn> values, Func<TIn, TOut> convert, long count, string where)
+        where TOut : unmanaged
+    {
+        if (values.Count != count)
+        {
+            throw Mismatch(where, count, values.Count, "values");
+        }
+        var data = new byte[count * Marshal.SizeOf<TOut>()];
+        var typed = MemoryMarshal.Cast<byte, TOut>(data.AsSpan());
+        for (var i = 0; i < typed.Length; i++)
+        {
+            typed[i] = convert(values[i]);
+        }
+        return data;
+    }
+
+    /// <summary>A parsed byte string owns its array alone, so the array is taken over without a copy.</summary>
+    private static byte[] ArrayOf(ByteString bytes) =>
+        MemoryMarshal.TryGetArray(bytes.Memory, out var segment) && segment.Array is { } array && array.Length == segment.Count
+            ? array
+            : bytes.ToByteArray();
+
+    private static ModelException Mismatch(string where, long needed, long found, string unit) =>
+        new(ModelError.InvalidShape, $"{where} holds {found} {unit}, but its shape has {needed} elements");
+}

@@ -1,0 +1,61 @@
+namespace Atoll.Models;
+
+/// <summary>One operator in one place: where it exists, how its output shapes follow, and a scalar reference that computes it.</summary>
+public sealed record OperatorDefinition(string Name, Action<OperatorCall> InferShapes, Func<OperatorCall, Tensor[]> Evaluate)
+{
+    /// <summary>Empty for the standard domain.</summary>
+    public string Domain { get; init; } = "";
+
+    /// <summary>First version of the operator set at which this declaration holds.</summary>
+    public int SinceOpset { get; init; } = OperatorTable.OldestOpset;
+
+    public int UntilOpset { get; init; } = OperatorTable.NewestOpset;
+
+    /// <summary>Inputs that must be there.</summary>
+    public int InputsMin { get; init; } = 1;
+
+    public int InputsMax { get; init; } = 1;
+
+    public int OutputsMax { get; init; } = 1;
+
+    /// <summary>Costs much more than its elements, so it is never computed at load.</summary>
+    public bool IsHeavy { get; init; }
+
+    /// <summary>The result follows from the inputs' shapes; their values are not read.</summary>
+    public bool NeedsShapesOnly { get; init; }
+
+    /// <summary>Checks the counts and infers the output shapes; whatever a hostile node provokes becomes an error that names the node.</summary>
+    /// <exception cref="ModelException">The node does not fit the operator.</exception>
+    public void Infer(OperatorCall call) => Guard(call, () =>
+    {
+        if (call.InputCount < InputsMin || call.InputCount > InputsMax || !Enumerable.Range(0, InputsMin).All(call.Has))
+        {
+            throw call.Fail(ModelError.InvalidGraph, $"it has {call.InputCount} inputs, not {InputsMin}..{InputsMax}");
+        }
+        if (call.OutputCount > OutputsMax || call.OutputCount == 0)
+        {
+            throw call.Fail(ModelError.InvalidGraph, $"it has {call.OutputCount} outputs, not 1..{OutputsMax}");
+        }
+        InferShapes(call);
+        return true;
+    });
+
+    /// <summary>Computes the outputs; <see cref="Infer"/> has run on the call.</summary>
+    public Tensor[] Run(OperatorCall call) => Guard(call, () => Evaluate(call));
+
+    private static T Guard<T>(OperatorCall call, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (ModelException e) when (!e.Message.StartsWith("node ", StringComparison.Ordinal))
+        {
+            throw call.Fail(e.Error, e.Message);
+        }
+        catch (Exception e) when (e is ArithmeticException or ArgumentException or IndexOutOfRangeException or NotSupportedException)
+        {
+            throw call.Fail(ModelError.InvalidGraph, $"its inputs and attributes do not fit together: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+namespace Atoll.Models;
+
+/// <summary>Pooling over float32 tensors (batch, channels, spatial axes).</summary>
+internal static class PoolingOperators
+{
+    public static IEnumerable<OperatorDefinition> All =>
+    [
+        new("MaxPool", InferPool, MaxPool) { OutputsMax = 2, IsHeavy = true },
+        new("AveragePool", InferPool, AveragePool) { IsHeavy = true },
+        new("GlobalAveragePool", InferGlobal, call => [Global(call, values => values.ToArray().Average(v => (double)v))]),
+        new("GlobalMaxPool", InferGlobal, call => [Global(call, values => values.ToArray().Max())]),
+    ];
+
+    private delegate double PlaneReducer(ReadOnlySpan<float> values);
+
+    private static SpatialWindow WindowOf(OperatorCall call, long[] shape) =>
+        SpatialWindow.Of(call, shape[2..], SpatialWindow.List(call, "kernel_shape", shape.Length - 2, 0, least: 1));
+
+    private static void InferPool(OperatorCall call)
+    {
+        call.RequireRank(0, 3);
+        long[]? shape = call.Shape(0) is { } input ? [input[0], input[1], .. WindowOf(call, input).Output] : null;
+        call.Set(0, call.Type(0), shape);
+        call.Set(1, ElementType.Int64, shape);
+    }
+
+    private static void InferGlobal(OperatorCall call)
+    {
+        call.RequireRank(0, 2);
+        call.Set(0, call.Type(0), call.Shape(0)?.Select((d, i) => i < 2 ? d : 1).ToArray());
+    }
+
+    private static Tensor Global(OperatorCall call, PlaneReducer reducer)
+    {
+        var x = MatrixOperators.RequireFloat(call, 0);
+        var plane = (int)ShapeRules.Product(x.Shape.Skip(2))!.Value;
+        var result = new float[x.Shape[0] * x.Shape[1]];
+        for (var i = 0; i < result.Length; i++)
+        {
+            result[i] = (float)reducer(x.AsSpan<float>().Slice(i * plane, plane));
+        }
+        return Tensor.Float(call.OutputShape(), result);
+    }
+
+    private static Tensor[] MaxPool(OperatorCall call)
+    {
+        var type = call.Type(0);
+        var x = CastOperator.Convert(call, call.Input(0), ElementType.Float32);
+        var shape = call.OutputShape();
+        var columnMajor = call.Attributes.Int("storage_order") != 0;
+        var values = new float[ShapeRules.Product(shape)!.Value];
+        var indices = new long[values.Length];
+        Array.Fill(values, float.NegativeInfinity);
+        Visit(call, x.Shape, (output, plane, input) =>
+        {
+            var at = plane * input.Size + input.Offset;
+            var value = x.AsSpan<float>()[at];
+            if (value > values[output] || float.IsNaN(value))
+            {
+                (values[output], indices[output]) = (value, columnMajor ? plane * input.Size + ColumnMajor(input.Offset, x.Shape) : at);
+            }
+        });
+        return [CastOperator.Convert(call, Tensor.Float(shape, values), type), Tensor.Int64(shape, indices)];
+    }
+
+    private static Tensor[] AveragePool(OperatorCall call)
+    {
+        var x = MatrixOperators.RequireFloat(call, 0);
+        var shape = call.OutputShape();
+        var sums = new double[ShapeRules.Product(shape)!.Value];
+        var counts = new long[sums.Length];
+        Visit(call, x.Shape, (output, plane, input) =>
+        {
+            sums[output] += x.AsSpan<float>()[plane * input.Size + input.Offset];
+            counts[output]++;
+        });
+        if (call.Attributes.Int("count_include_pad") != 0)
+        {
+            CountPads(WindowOf(call, x.Shape), counts);
+        }
+        return [Tensor.Float(shape, [.. sums.Select((sum, i) => (float)(sum / Math.Max(1, counts[i])))])];
+    }
+
+    /// <summary>Positions of each window that lie in the padded input; the overhang of a rounded-up last window does not count.</summary>
+    private static void CountPads(SpatialWindow window, long[] counts)
+    {
+        var plane = (int)ShapeRules.Product(window.Output)!.Value;
+        var strides = StridedWalk.RowMajor(window.Output);
+        for (var i = 0; i < counts.Length; i++)
+        {
+            counts[i] = 1;
+            for (var axis = 0; axis < window.Rank; axis++)
+            {
+                var start = i % plane / strides[axis] % window.Output[axis] * window.Strides[axis];
+                var end = window.Input[axis] + window.PadsBegin[axis] + window.PadsEnd[axis];
+                counts[i] *= Math.Min(window.Kernel[axis], (end - start + window.Dilations[axis] - 1) / window.Dilations[axis]);
+            }
+        }
+    }
+
+    private static long ColumnMajor(int offset, long[] shape)
+    {
+        var (result, step) = (0L, 1L);
+        var strides = StridedWalk.RowMajor(shape[2..]);
+        for (var axis = 0; axis < strides.Length; axis++)
+        {
+            result += offset / strides[axis] % shape[axis + 2] * step;
+            step *= shape[axis + 2];
+        }
+        return result;
+    }
+
+    /// <summary>Calls back for every input element under every window, with the output, the plane and the element's place in the plane.</summary>
+    private static void Visit(OperatorCall call, long[] shape, Action<int, int, (int Offset, int Size)> action)
+    {
+        var window = WindowOf(call, shape);
+        var planes = (int)(shape[0] * shape[1]);
+        var size = (int)ShapeRules.Product(window.Input)!.Value;
+        var outputs = (int)ShapeRules.Product(window.Output)!.Value;
+        var taps = (int)ShapeRules.Product(window.Kernel)!.Value;
+        var own = StridedWalk.RowMajor(window.Input);
+        for (var o = 0; o < outputs; o++)
+        {
+            for (var tap = 0; tap < taps; tap++)
+            {
+                var offset = OffsetOf(window, own, o, tap);
+                for (var plane = 0; offset >= 0 && plane < planes; plane++)
+                {
+                    action(plane * outputs + o, plane, (offset, size));
+                }
+            }
+        }
+    }
+
+    private static int OffsetOf(SpatialWindow window, long[] own, long output, long tap)
+    {
+        var offset = 0L;
+        for (var axis = window.Rank - 1; axis >= 0; axis--)
+        {
+            var at = output % window.Output[axis] * window.Strides[axis] + tap % window.Kernel[axis] * window.Dilations[axis] -
+                window.PadsBegin[axis];
+            if (at < 0 || at >= window.Input[axis])
+            {
+                return -1;
+            }
+            offset += at * own[axis];
+            output /= window.Output[axis];
+            tap /= window.Kernel[axis];
+        }
+        return (int)offset;
+    }
+}

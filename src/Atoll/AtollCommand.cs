@@ -12,6 +12,7 @@ internal static class AtollCommand
         var root = new RootCommand("Atoll: real-time and best-effort work on shared accelerators.")
         {
             new Option<bool>(Verbose) { Description = "Print the stack trace of an error.", Recursive = true },
+            BenchCommand.Create(TimeProvider.System),
             DoctorCommand.Create(),
             SettingsCommand.Create(),
             VersionCommand.Create(),

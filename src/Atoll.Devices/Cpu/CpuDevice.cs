@@ -82,6 +82,9 @@ public sealed unsafe class CpuDevice : Device
         return samples;
     }
 
+    /// <summary>Time between two device timestamps in microseconds.</summary>
+    public double MicrosecondsBetween(long start, long end) => (end - start) * 1e6 / _clockFrequency;
+
     internal long Now => Clock.GetTimestamp();
 
     internal long* SignalWord => _signal;

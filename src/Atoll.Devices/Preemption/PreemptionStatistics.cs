@@ -50,4 +50,15 @@ public sealed class PreemptionStatistics
     public LatencyHistogram Idle { get; } = new();
 
     public LatencyHistogram Total { get; } = new();
+
+    /// <summary>Starts counting anew, e.g. after a warm-up.</summary>
+    public void Clear()
+    {
+        PreemptionCount = DroppedCount = EvictedCount = StoppedCount = RepeatedCount = PaddedTicks = 0;
+        SelectionTicks = SelectionCount = 0;
+        foreach (var stage in new[] { Flag, HostQueue, DeviceQueue, Running, Idle, Total })
+        {
+            stage.Clear();
+        }
+    }
 }

@@ -1,0 +1,182 @@
+using Atoll.Devices;
+
+namespace Atoll;
+
+/// <summary>
+/// Measures preemption: best-effort clients keep the device saturated with queued kernels while a thread that is no compute
+/// unit submits a two-kernel real-time program every 300 to 500 us (REEF's experiment). Latency = entry of Submit until
+/// every block that can start at once has started, every sample counted.
+/// </summary>
+internal sealed class PreemptBench(TimeProvider clock, int seed)
+{
+    private const double RealTimeBlockUs = 8;
+
+    public PreemptRow Run(PreemptCase what)
+    {
+        var control = Measure(what with { Clients = 0, ForcesGc = false, Samples = Math.Max(200, what.Samples / 2) });
+        var loaded = Measure(what);
+        return Row(what, loaded, control);
+    }
+
+    private static PreemptRow Row(PreemptCase what, Measurement loaded, Measurement control) => new()
+    {
+        Mode = what.Mode,
+        Queue = what.Queue,
+        Clients = what.Clients,
+        BlockUs = what.BlockUs,
+        Units = what.Units,
+        RtBlocks = what.RtBlocks,
+        Rights = what.Rights,
+        Samples = loaded.Clean.Length,
+        P50Us = Percentiles.Of(loaded.Clean, 0.5),
+        P99Us = Percentiles.Of(loaded.Clean, 0.99),
+        P999Us = Percentiles.Of(loaded.Clean, 0.999),
+        MaxUs = Percentiles.Of(loaded.Clean, 1),
+        ControlP50Us = Percentiles.Of(control.Clean, 0.5),
+        ControlP99Us = Percentiles.Of(control.Clean, 0.99),
+        ControlP999Us = Percentiles.Of(control.Clean, 0.999),
+        ControlMaxUs = Percentiles.Of(control.Clean, 1),
+        RepeatedBlocks = loaded.Statistics.Repeated,
+        StoppedBlocks = loaded.Statistics.Stopped,
+        DroppedKernels = loaded.Statistics.Dropped,
+        EvictedKernels = loaded.Statistics.Evicted,
+        StagesP50Us = Stages(loaded.Statistics, 0.5),
+        StagesP99Us = Stages(loaded.Statistics, 0.99),
+        AllocatedBytesPerLaunch = loaded.AllocatedBytesPerLaunch,
+        GcSamples = loaded.Collected.Length,
+        GcP99Us = Percentiles.Of(loaded.Collected, 0.99),
+        GcMaxUs = Percentiles.Of(loaded.Collected, 1),
+    };
+
+    private static PreemptStages Stages(PreemptionStatistics statistics, double quantile)
+    {
+        double Us(LatencyHistogram stage) => Math.Round(stage.Quantile(quantile) / 1e3, 3);
+        return new PreemptStages(Us(statistics.Flag), Us(statistics.Running), Us(statistics.Idle), Us(statistics.DeviceQueue),
+            Us(statistics.HostQueue));
+    }
+
+    private Measurement Measure(PreemptCase what)
+    {
+        using var device = new CpuDevice(new CpuDeviceOptions
+        {
+            Units = what.Units,
+            Mode = ShareModeNames.Parse(what.Mode),
+            Rights = what.Rights == "full" ? null : SchedulingRights.Plain,
+            DeviceQueueCapacity = what.Mode == "wait" ? 1024 : null,
+        });
+        var urgent = new Launch(device.Load("urgent",
+            [new PacedKernel("first", what.RtBlocks, RealTimeBlockUs, clock), new PacedKernel("second", 1, RealTimeBlockUs, clock)]));
+        using var realTime = device.CreateStream(new StreamOptions { Class = WorkClass.RealTime, Name = "urgent" });
+        var clients = Enumerable.Range(0, what.Clients).Select(i => new SaturatingClient(device, what, i, clock)).ToArray();
+        var samples = new Sample[what.Samples];
+        long allocated = 0;
+        var submitter = new Thread(() => allocated = Submit(device, realTime, urgent, what, samples)) { Name = "submitter" };
+        using var collector = what.ForcesGc ? new Timer(_ => GC.Collect(), null, 100, 100) : null;
+        submitter.Start();
+        submitter.Join();
+        Array.ForEach(clients, client => client.Stop());
+        return Measurement.Of(samples, device.Statistics, allocated / what.Samples);
+    }
+
+    private long Submit(CpuDevice device, DeviceStream stream, Launch launch, PreemptCase what, Sample[] samples)
+    {
+        var cpus = ThreadScheduling.AllowedCpus();
+        ThreadScheduling.TryPin(cpus[0]);
+        ThreadScheduling.UsePreciseTimers();
+        if (what.Rights == "full")
+        {
+            ThreadScheduling.TryFifo(50);
+        }
+
+        var mayUseCpu = what.Units < cpus.Count;
+        var random = new Random(seed);
+        var warmup = Math.Min(100, samples.Length);
+        long before = 0;
+        for (var i = -warmup; i < samples.Length; i++)
+        {
+            if (i == 0)
+            {
+                device.Statistics.Clear();
+                before = GC.GetAllocatedBytesForCurrentThread();
+            }
+
+            PassTime(device, 300 + random.Next(200), mayUseCpu);
+            var collections = GC.CollectionCount(0);
+            stream.Submit(launch);
+            Await(launch, mayUseCpu);
+            samples[Math.Max(0, i)] = new Sample(device.MicrosecondsBetween(launch.SubmittedAt, launch.SpreadAt),
+                GC.CollectionCount(0) != collections);
+        }
+
+        return GC.GetAllocatedBytesForCurrentThread() - before;
+    }
+
+    // With a CPU of its own the submitter spins, so that waking it is no part of what is measured.
+    private void PassTime(CpuDevice device, int microseconds, bool mayUseCpu)
+    {
+        if (!mayUseCpu)
+        {
+            ThreadScheduling.SleepPrecisely(TimeSpan.FromMicroseconds(microseconds));
+            return;
+        }
+
+        device.Hint(TimeSpan.FromMicroseconds(microseconds + 100));
+        var until = clock.GetTimestamp() + (microseconds * clock.TimestampFrequency / 1_000_000);
+        while (clock.GetTimestamp() < until)
+        {
+            Thread.SpinWait(1);
+        }
+    }
+
+    private static void Await(Launch launch, bool mayUseCpu)
+    {
+        while (mayUseCpu && !launch.IsEnded)
+        {
+            Thread.SpinWait(1);
+        }
+
+        launch.Wait();
+    }
+
+    private readonly record struct Sample(double Microseconds, bool HadGc);
+
+    private sealed record Measurement(double[] Clean, double[] Collected, PreemptionStatistics Statistics, long AllocatedBytesPerLaunch)
+    {
+        public static Measurement Of(Sample[] samples, PreemptionStatistics statistics, long allocated) => new(
+            [.. samples.Where(s => !s.HadGc).Select(s => s.Microseconds).Order()],
+            [.. samples.Where(s => s.HadGc).Select(s => s.Microseconds).Order()],
+            statistics, allocated);
+    }
+
+    /// <summary>A client that resubmits its launch as soon as it ends, always with one more launch queued behind.</summary>
+    private sealed class SaturatingClient
+    {
+        private readonly DeviceStream _stream;
+        private readonly Launch[] _launches;
+        private volatile bool _stops;
+
+        public SaturatingClient(CpuDevice device, PreemptCase what, int index, TimeProvider clock)
+        {
+            _stream = device.CreateStream(new StreamOptions { Name = $"client-{index}" });
+            var kernels = Enumerable.Range(0, what.Queue).Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock));
+            var program = device.Load($"client-{index}", [.. kernels]);
+            _launches = [.. Enumerable.Range(0, 2).Select(_ => new Launch(program) { OnEnded = Again })];
+            Array.ForEach(_launches, launch => _stream.Submit(launch));
+        }
+
+        public void Stop()
+        {
+            _stops = true;
+            Array.ForEach(_launches, launch => launch.Cancel());
+            Array.ForEach(_launches, launch => launch.Wait());
+        }
+
+        private void Again(Launch launch)
+        {
+            if (!_stops)
+            {
+                _stream.Submit(launch);
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Atoll.Devices;
+using Spectre.Console;
+
+namespace Atoll;
+
+/// <summary>`atoll bench preempt`.</summary>
+internal static class PreemptCommand
+{
+    public static Command Create(TimeProvider clock)
+    {
+        var json = new Option<bool>("--json") { Description = "Print the rows as JSON." };
+        var quick = new Option<bool>("--quick") { Description = "Fewer samples; ends within 45 s." };
+        var seed = new Option<int>("--seed") { Description = "Seed of the arrival times.", DefaultValueFactory = _ => 1 };
+        var command = new Command("preempt", "Preemption latency by stage against queue length, clients and block length.")
+        {
+            json, quick, seed,
+        };
+        command.SetAction(result => Run(clock, result.GetValue(json), result.GetValue(quick), result.GetValue(seed)));
+        return command;
+    }
+
+    private static void Run(TimeProvider clock, bool isJson, bool isQuick, int seed)
+    {
+        var bench = new PreemptBench(clock, seed);
+        var cases = PreemptPlan.Cases(isQuick, ThreadScheduling.Probe());
+        var rows = new List<PreemptRow>();
+        foreach (var what in cases)
+        {
+            rows.Add(bench.Run(what));
+            Console.Error.Write($"\r{rows.Count} of {cases.Count} cases ");
+        }
+
+        Console.Error.WriteLine();
+        var report = new PreemptReport(BenchJson.Machine, rows, PreemptPlan.Flatness(rows, cases));
+        if (isJson)
+        {
+            Console.Out.WriteLine(JsonSerializer.Serialize(report, BenchJson.Default.PreemptReport));
+            return;
+        }
+
+        Print(report);
+    }
+
+    private static void Print(PreemptReport report)
+    {
+        string[] heads = ["mode", "queue", "clients", "block", "units", "rt blocks", "rights", "gc", "p50", "p99", "p99.9", "max",
+            "control p50", "control p99", "control p99.9", "control max", "repeated"];
+        var table = new Table().Title($"Preemption latency in microseconds on {Markup.Escape(report.Machine)}");
+        Array.ForEach(heads, head => table.AddColumn(head));
+        foreach (var r in report.Rows)
+        {
+            double[] figures = [r.P50Us, r.P99Us, r.P999Us, r.MaxUs, r.ControlP50Us, r.ControlP99Us, r.ControlP999Us, r.ControlMaxUs];
+            table.AddRow([r.Mode, $"{r.Queue}", $"{r.Clients}", $"{r.BlockUs}", $"{r.Units}", $"{r.RtBlocks}", r.Rights,
+                r.GcSamples == 0 ? "" : $"{r.GcSamples}: p99 {r.GcP99Us:F0} max {r.GcMaxUs:F0}",
+                .. figures.Select(f => f.ToString("F2", CultureInfo.InvariantCulture)), $"{r.RepeatedBlocks}"]);
+        }
+
+        ReportTable.Print(table);
+        foreach (var flat in report.Flatness)
+        {
+            AnsiConsole.MarkupLineInterpolated($"{flat.Mode} over {flat.Variable}: largest p50 is {flat.P50Ratio}x the smallest");
+        }
+    }
+}

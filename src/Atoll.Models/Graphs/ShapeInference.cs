@@ -69,12 +69,8 @@ public static class ShapeInference
     private static void Propagate(GraphNode node, OperatorCall call)
     {
         var definition = OperatorTable.Find(node);
-        if (!node.Outputs.TrueForAll(o => o is null || IsSmall(o)) ||
-            (!definition.NeedsShapesOnly && !node.Inputs.TrueForAll(i => i is null || i.IsConstant)))
-        {
-            return;
-        }
-        if (definition.NeedsShapesOnly && !node.Inputs.TrueForAll(i => i is null || i.IsStatic))
+        var inputsKnown = node.Inputs.TrueForAll(i => i is null || (definition.NeedsShapesOnly ? i.IsStatic : i.IsConstant && IsSmall(i)));
+        if (definition.IsHeavy || !inputsKnown || !node.Outputs.TrueForAll(o => o is null || IsSmall(o)))
         {
             return;
         }

@@ -10,7 +10,7 @@ internal static class NormalizationOperators
         new("BatchNormalization", InferBatch, BatchNormalize) { InputsMin = 5, InputsMax = 5, OutputsMax = 5 },
         new("InstanceNormalization", InferInstance, InstanceNormalize) { InputsMin = 3, InputsMax = 3 },
         new("LayerNormalization", InferLayer, LayerNormalize) { InputsMin = 2, InputsMax = 3, OutputsMax = 3, SinceOpset = 17 },
-        new("LRN", ShapeRules.SameAsFirst, LocalResponse),
+        new("LRN", ShapeRules.SameAsFirst, LocalResponse) { IsHeavy = true },
     ];
 
     /// <summary>Before opset 13 softmax joins all axes from the given one on; since, that axis alone.</summary>

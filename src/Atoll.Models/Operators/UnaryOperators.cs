@@ -21,7 +21,7 @@ internal static class UnaryOperators
         Float("Acos", Math.Acos, 7), Float("Atan", Math.Atan, 7), Float("Sinh", Math.Sinh, 9), Float("Cosh", Math.Cosh, 9),
         Float("Asinh", Math.Asinh, 9), Float("Acosh", Math.Acosh, 9), Float("Atanh", Math.Atanh, 9),
         Float("Tanh", Math.Tanh), Float("Sigmoid", Sigmoid), Float("Erf", ErrorFunction.Erf, 9),
-        Float("Softplus", x => Math.Max(x, 0) + LogOnePlus(Math.Exp(-Math.Abs(x)))), Float("Softsign", x => x / (1 + Math.Abs(x))),
+        Float("Softplus", x => Math.Max(x, 0) + LogOnePlus(Math.Exp(-Math.Abs(x))), 1), Float("Softsign", x => x / (1 + Math.Abs(x)), 1),
         Float("HardSwish", x => x * Math.Clamp(x / 6 + 0.5, 0, 1), 14),
         Float("Mish", x => x * Math.Tanh(Math.Max(x, 0) + LogOnePlus(Math.Exp(-Math.Abs(x)))), 18),
     ];

@@ -1,0 +1,72 @@
+namespace Atoll.Models.Tests;
+
+/// <summary>
+/// Runs the directories of ONNX's own test data: a model, and data sets of inputs with the outputs that are expected. How the graph is
+/// computed is the caller's choice, so that the interpreter and compiled programs are held to the same truth.
+/// </summary>
+public static class OnnxTestData
+{
+    /// <summary>ONNX's own runner takes 1e-3; the absolute part covers results near zero.</summary>
+    public const double RelativeTolerance = 1e-3;
+
+    public const double AbsoluteTolerance = 1e-5;
+
+    public const string Root = "/usr/share/libonnx-testdata/data";
+
+    /// <summary>Test directories of a suite such as "simple"; none when the Debian package libonnx-testdata is absent.</summary>
+    public static IReadOnlyList<string> Find(string suite) => Directory.Exists(Path.Combine(Root, suite))
+        ? [.. Directory.GetDirectories(Path.Combine(Root, suite)).Where(d => File.Exists(Path.Combine(d, "model.onnx"))).Order()]
+        : [];
+
+    /// <summary>Names for a theory, "suite/test"; one empty name when there is none, so that the theory can say why it skips.</summary>
+    public static IEnumerable<TheoryDataRow<string>> Rows(params string[] suites)
+    {
+        var names = suites.SelectMany(s => Find(s).Select(d => $"{s}/{Path.GetFileName(d)}")).DefaultIfEmpty("");
+        return names.Select(n => new TheoryDataRow<string>(n));
+    }
+
+    /// <summary>Loads the test's model; skips the test when the package or one of the model's operators or types is not had.</summary>
+    public static Graph Load(string name)
+    {
+        Assert.SkipWhen(name.Length == 0, "the Debian package libonnx-testdata is not installed");
+        try
+        {
+            return OnnxModel.Load(Path.Combine(Root, name, "model.onnx")).Graph;
+        }
+        catch (ModelException e) when (e.Error is ModelError.UnsupportedOperator or ModelError.UnsupportedType)
+        {
+            Assert.Skip($"operator not had: {e.Message}");
+            throw;
+        }
+    }
+
+    /// <summary>Runs every data set of the test and compares; the graph is specialised to the inputs of each.</summary>
+    public static void Run(string name, Func<Graph, Tensor[], Tensor[]> compute)
+    {
+        var graph = Load(name);
+        var sets = Directory.GetDirectories(Path.Combine(Root, name), "test_data_set_*");
+        Assert.NotEmpty(sets);
+        foreach (var set in sets.Order())
+        {
+            var inputs = Read(set, "input");
+            var shapes = graph.Inputs.Zip(inputs).ToDictionary(p => p.First.Name, p => p.Second.Shape);
+            var outputs = compute(graph.WithInputShapes(shapes), inputs);
+            var expected = Read(set, "output");
+            Assert.Equal(expected.Length, outputs.Length);
+            for (var i = 0; i < expected.Length; i++)
+            {
+                TensorAssert.Close(expected[i], outputs[i], RelativeTolerance, AbsoluteTolerance, $"{name} output {i}");
+            }
+        }
+    }
+
+    private static Tensor[] Read(string set, string kind)
+    {
+        var tensors = new List<Tensor>();
+        for (var i = 0; File.Exists(Path.Combine(set, $"{kind}_{i}.pb")); i++)
+        {
+            tensors.Add(TensorReader.ReadFile(Path.Combine(set, $"{kind}_{i}.pb"), ModelLimits.Default));
+        }
+        return [.. tensors];
+    }
+}

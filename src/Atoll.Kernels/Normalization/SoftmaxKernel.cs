@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Atoll.Devices;
 
 namespace Atoll.Kernels;
@@ -66,7 +65,7 @@ internal sealed unsafe class SoftmaxKernel<TLanes> : CpuKernel where TLanes : st
     private bool Row(float* x, float* y, BlockContext context)
     {
         var n = _plan.Length;
-        var top = Maximum(x, n);
+        var top = SoftmaxRow<TLanes>.Maximum(x, n);
         if (context.Yield())
         {
             return false;
@@ -75,7 +74,7 @@ internal sealed unsafe class SoftmaxKernel<TLanes> : CpuKernel where TLanes : st
         var sum = 0f;
         for (var i = 0; i < n; i += RunMaximum)
         {
-            sum += Exponentials(x + i, y + i, Math.Min(RunMaximum, n - i), top);
+            sum += SoftmaxRow<TLanes>.Exponentials(x + i, y + i, Math.Min(RunMaximum, n - i), top);
             if (context.Yield())
             {
                 return false;
@@ -92,58 +91,6 @@ internal sealed unsafe class SoftmaxKernel<TLanes> : CpuKernel where TLanes : st
         }
 
         return true;
-    }
-
-    private static float Maximum(float* x, int n)
-    {
-        var i = 0;
-        var top = float.NegativeInfinity;
-        if (n >= TLanes.Count)
-        {
-            var lanes = stackalloc float[16];
-            var tops = TLanes.Load(x);
-            for (i = TLanes.Count; i + TLanes.Count <= n; i += TLanes.Count)
-            {
-                tops = TLanes.Max(tops, TLanes.Load(x + i));
-            }
-
-            TLanes.Store(tops, lanes);
-            for (var lane = 0; lane < TLanes.Count; lane++)
-            {
-                top = MathF.Max(top, lanes[lane]);
-            }
-        }
-
-        for (; i < n; i++)
-        {
-            top = MathF.Max(top, x[i]);
-        }
-
-        return top;
-    }
-
-    /// <summary>y = e^(x - top); returns their sum.</summary>
-    [SkipLocalsInit]
-    private static float Exponentials(float* x, float* y, int n, float top)
-    {
-        var shift = TLanes.Create(top);
-        var sum = TLanes.Create(0);
-        var i = 0;
-        for (; i + TLanes.Count <= n; i += TLanes.Count)
-        {
-            var value = LaneMath.Exp(TLanes.Load(x + i) - shift);
-            sum += value;
-            TLanes.Store(value, y + i);
-        }
-
-        var total = TLanes.Sum(sum);
-        for (; i < n; i++)
-        {
-            Lanes1.Store(LaneMath.Exp(Lanes1.Create(x[i] - top)), y + i);
-            total += y[i];
-        }
-
-        return total;
     }
 
     private bool Columns<T>(float* x, float* y, BlockContext context) where T : struct, ILanes<T>

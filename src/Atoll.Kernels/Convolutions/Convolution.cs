@@ -1,0 +1,47 @@
+using Atoll.Devices;
+
+namespace Atoll.Kernels;
+
+/// <summary>Makes kernels that convolve images.</summary>
+public static class Convolution
+{
+    /// <summary>
+    /// y = epilogue(x * w + bias). x and y are [N, H, W, C] views with contiguous channels and any pixel, row and image
+    /// pitch; borders are zeros that exist nowhere in memory.
+    /// </summary>
+    /// <exception cref="ArgumentException">Shapes or strides that do not fit.</exception>
+    public static IReadOnlyList<CpuKernel> Create(
+        string name, TensorRef x, ConvolutionWeights w, TensorRef y, ConvolutionGeometry g, Epilogue epilogue)
+    {
+        Check(name, x, y, w.InputChannels, w.OutputChannels);
+        if (y.Shape[1] != g.OutputHeight(x.Shape[1], w.KernelHeight) || y.Shape[2] != g.OutputWidth(x.Shape[2], w.KernelWidth)
+            || y.Shape[0] != x.Shape[0] || (epilogue.Residual is { } r && !r.Shape.AsSpan().SequenceEqual(y.Shape)))
+        {
+            throw new ArgumentException($"{name}: {x} convolved by {w.Shape} with {g} does not give {y}");
+        }
+
+        if (w.IsDepthwise)
+        {
+            return [DepthwiseKernel.Create(name, x, w, y, g, epilogue)];
+        }
+
+        var groups = Enumerable.Range(0, w.Groups);
+        return [.. groups.Select(group => DirectConvolutionKernel.Create(
+            w.Groups == 1 ? name : $"{name}/{group}", GroupOf(x, w, group), w.Group(group), GroupOf(y, w, group),
+            new ConvolutionWindow(g, w.Shape), epilogue with { Residual = epilogue.Residual is { } r2 ? GroupOf(r2, w, group) : null }))];
+    }
+
+    internal static void Check(string name, TensorRef x, TensorRef y, int inputChannels, int outputChannels)
+    {
+        if (x.Rank != 4 || y.Rank != 4 || x.Shape[3] != inputChannels || y.Shape[3] != outputChannels
+            || (x.Strides[3] != 1 && inputChannels != 1) || (y.Strides[3] != 1 && outputChannels != 1)
+            || x.ElementBytes != 4 || y.ElementBytes != 4)
+        {
+            throw new ArgumentException(
+                $"{name}: {x} and {y} are not [N, H, W, C] floats with contiguous channels, {inputChannels} and {outputChannels}");
+        }
+    }
+
+    private static TensorRef GroupOf(TensorRef view, ConvolutionWeights w, int group) =>
+        view.Slice(3, group * (view.Shape[3] / w.Groups), view.Shape[3] / w.Groups);
+}

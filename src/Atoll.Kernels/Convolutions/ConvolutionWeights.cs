@@ -1,0 +1,104 @@
+using System.Runtime.InteropServices;
+
+namespace Atoll.Kernels;
+
+/// <summary>
+/// Weights and bias of a convolution, packed once and shared by all kernels that use it. Owns native memory: dispose it
+/// after the programs that use it.
+/// </summary>
+public sealed unsafe class ConvolutionWeights : IDisposable
+{
+    private readonly PackedPanels[] _panels;
+    private float* _depthwise;
+
+    private ConvolutionWeights(WeightShape shape, PackedPanels[] panels, float* depthwise)
+    {
+        Shape = shape;
+        _panels = panels;
+        _depthwise = depthwise;
+    }
+
+    public int OutputChannels => Shape.OutputChannels;
+
+    public int InputChannels => Shape.InputChannelsPerGroup * Shape.Groups;
+
+    public int KernelHeight => Shape.KernelHeight;
+
+    public int KernelWidth => Shape.KernelWidth;
+
+    public int Groups => Shape.Groups;
+
+    internal WeightShape Shape { get; }
+
+    internal bool IsDepthwise => _depthwise != null;
+
+    /// <summary>[KernelHeight KernelWidth + 1][channels]: the taps, then the bias.</summary>
+    internal float* Depthwise => _depthwise;
+
+    internal PackedPanels Group(int group) => _panels[group];
+
+    /// <param name="oihw">Weights [outputChannels, inputChannelsPerGroup, kernelHeight, kernelWidth].</param>
+    /// <param name="bias">One value per output channel, or empty.</param>
+    public static ConvolutionWeights Pack(ReadOnlySpan<float> oihw, int outputChannels, int inputChannelsPerGroup,
+        int kernelHeight, int kernelWidth, int groups, ReadOnlySpan<float> bias)
+    {
+        var shape = new WeightShape(outputChannels, inputChannelsPerGroup, kernelHeight, kernelWidth, groups);
+        var perFilter = inputChannelsPerGroup * kernelHeight * kernelWidth;
+        if (groups < 1 || outputChannels % groups != 0 || oihw.Length != (long)outputChannels * perFilter
+            || (!bias.IsEmpty && bias.Length != outputChannels))
+        {
+            throw new ArgumentException($"{oihw.Length} weights and {bias.Length} biases do not fit {shape}");
+        }
+
+        if (inputChannelsPerGroup == 1 && outputChannels == groups && groups > 1)
+        {
+            return new ConvolutionWeights(shape, [], PackDepthwise(oihw, shape, bias));
+        }
+
+        var rows = new long[perFilter];
+        for (var k = 0; k < perFilter; k++)
+        {
+            // Reduction order (ky, kx, channel): that is how pixels lie in memory.
+            var (tap, channel) = (k / inputChannelsPerGroup, k % inputChannelsPerGroup);
+            rows[k] = channel * kernelHeight * kernelWidth + tap;
+        }
+
+        var panels = new PackedPanels[groups];
+        var perGroup = outputChannels / groups;
+        for (var group = 0; group < groups; group++)
+        {
+            panels[group] = new PackedPanels(oihw.Slice(group * perGroup * perFilter, perGroup * perFilter), rows, perFilter,
+                perGroup, bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup));
+        }
+
+        return new ConvolutionWeights(shape, panels, null);
+    }
+
+    public void Dispose()
+    {
+        Array.ForEach(_panels, panels => panels.Dispose());
+        NativeMemory.AlignedFree(_depthwise);
+        _depthwise = null;
+    }
+
+    private static float* PackDepthwise(ReadOnlySpan<float> oihw, WeightShape shape, ReadOnlySpan<float> bias)
+    {
+        int taps = shape.KernelHeight * shape.KernelWidth, channels = shape.OutputChannels;
+        var packed = (float*)NativeMemory.AlignedAlloc((nuint)((taps + 1) * channels * sizeof(float)), 64);
+        for (var channel = 0; channel < channels; channel++)
+        {
+            for (var tap = 0; tap < taps; tap++)
+            {
+                packed[tap * channels + channel] = oihw[channel * taps + tap];
+            }
+
+            packed[taps * channels + channel] = bias.IsEmpty ? 0 : bias[channel];
+        }
+
+        return packed;
+    }
+}
+
+/// <summary>Sizes of a convolution's weights.</summary>
+internal sealed record WeightShape(
+    int OutputChannels, int InputChannelsPerGroup, int KernelHeight, int KernelWidth, int Groups);

@@ -1,0 +1,202 @@
+using Atoll.Devices;
+
+namespace Atoll.Kernels;
+
+/// <summary>Makes depthwise kernels of the current level.</summary>
+internal static class DepthwiseKernel
+{
+    public static CpuKernel Create(
+        string name, TensorRef x, ConvolutionWeights w, TensorRef y, ConvolutionGeometry g, Epilogue epilogue)
+    {
+        BufferAccess[] accesses = [x.Reads(), y.Writes(), .. epilogue.Residual is { } r ? [r.Reads()] : (BufferAccess[])[]];
+        return SimdSupport.Current switch
+        {
+            SimdLevel.Vector512 => new DepthwiseKernel<Lanes16>(name, x, w, y, g, epilogue, accesses),
+            SimdLevel.Vector256 => new DepthwiseKernel<Lanes8>(name, x, w, y, g, epilogue, accesses),
+            _ => new DepthwiseKernel<Lanes1>(name, x, w, y, g, epilogue, accesses),
+        };
+    }
+}
+
+/// <summary>
+/// One filter per channel, a register of channels at a time. Inside the borders four neighbouring outputs go together,
+/// so that each tap is loaded once for all. A block is some output rows of one image.
+/// </summary>
+internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, ConvolutionWeights w, TensorRef y,
+    ConvolutionGeometry g, Epilogue epilogue, BufferAccess[] accesses)
+    : CpuKernel(name, y.Shape[0] * PartsOf(w, y), accesses)
+    where TLanes : struct, ILanes<TLanes>
+{
+    private readonly ImageView _x = ImageView.Of(x);
+    private readonly ImageView _y = ImageView.Of(y);
+    private readonly ImageView _residual = epilogue.Residual is { } r ? ImageView.Of(r) : default;
+    private readonly delegate*<float*, nint, float, float, void> _activation =
+        ActivationFunctions.Of<TLanes>(epilogue.Activation.Kind);
+    private readonly Activation _function = epilogue.Activation;
+    private readonly float* _weights = w.Depthwise;
+    private readonly int _kernelHeight = w.KernelHeight;
+    private readonly int _kernelWidth = w.KernelWidth;
+    private readonly int _parts = PartsOf(w, y);
+
+    public override double EstimatedBlockMicroseconds => LineMicroseconds(w, y) * y.Shape[1] / _parts;
+
+    public override void RunBlock(int block, BlockContext context)
+    {
+        var (first, last) = BlockSplit.Part(_y.Height, _parts, block % _parts);
+        for (var row = first; row < last; row++)
+        {
+            if (!Line(block / _parts, row, context))
+            {
+                return;
+            }
+        }
+    }
+
+    private bool Line(int image, int row, BlockContext context)
+    {
+        var top = row * g.StrideHeight - g.PadTop;
+        int firstTap = 0, lastTap = _kernelHeight;
+        while (firstTap < lastTap && top + firstTap * g.DilationHeight < 0)
+        {
+            firstTap++;
+        }
+
+        while (lastTap > firstTap && top + (lastTap - 1) * g.DilationHeight >= _x.Height)
+        {
+            lastTap--;
+        }
+
+        var taps = new Taps(_x.At(image, top, -g.PadLeft), firstTap, lastTap);
+        var target = _y.At(image, row, 0);
+        var residual = _residual.Start == null ? null : _residual.At(image, row, 0);
+        var channel = 0;
+        for (; channel + TLanes.Count <= _y.Channels; channel += TLanes.Count)
+        {
+            Channels<TLanes>(taps, target, residual, channel);
+            if (context.Yield())
+            {
+                return false;
+            }
+        }
+
+        for (; channel < _y.Channels; channel++)
+        {
+            Channels<Lanes1>(taps, target, residual, channel);
+            if (context.Yield())
+            {
+                return false;
+            }
+        }
+
+        return Activate(target, context);
+    }
+
+    private bool Activate(float* target, BlockContext context)
+    {
+        if (_activation == null)
+        {
+            return true;
+        }
+
+        for (var column = 0; column < _y.Width; column++)
+        {
+            _activation(target + column * _y.PixelPitch, _y.Channels, _function.Alpha, _function.Beta);
+            if (context.Yield())
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Channels<T>(in Taps taps, float* target, float* residual, int channel) where T : struct, ILanes<T>
+    {
+        int span = (_kernelWidth - 1) * g.DilationWidth, column = 0;
+        while (column < _y.Width)
+        {
+            var left = column * g.StrideWidth - g.PadLeft;
+            // The fourth output's window must end inside too.
+            if (left >= 0 && column + 4 <= _y.Width && left + 3 * g.StrideWidth + span < _x.Width)
+            {
+                Four<T>(taps, target, residual, channel, column);
+                column += 4;
+                continue;
+            }
+
+            One<T>(taps, target, residual, channel, column);
+            column++;
+        }
+    }
+
+    private void Four<T>(in Taps taps, float* target, float* residual, int channel, int column) where T : struct, ILanes<T>
+    {
+        var step = (nint)_x.PixelPitch * g.StrideWidth;
+        var bias = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
+        T s0 = bias, s1 = bias, s2 = bias, s3 = bias;
+        for (var ky = taps.First; ky < taps.Last; ky++)
+        {
+            var source = taps.Source + ky * g.DilationHeight * _x.RowPitch + column * step + channel;
+            var weight = _weights + ky * _kernelWidth * _y.Channels + channel;
+            for (var kx = 0; kx < _kernelWidth; kx++, weight += _y.Channels, source += g.DilationWidth * _x.PixelPitch)
+            {
+                var tap = T.Load(weight);
+                s0 = T.Fma(T.Load(source), tap, s0);
+                s1 = T.Fma(T.Load(source + step), tap, s1);
+                s2 = T.Fma(T.Load(source + 2 * step), tap, s2);
+                s3 = T.Fma(T.Load(source + 3 * step), tap, s3);
+            }
+        }
+
+        Store(s0, target, residual, column, channel);
+        Store(s1, target, residual, column + 1, channel);
+        Store(s2, target, residual, column + 2, channel);
+        Store(s3, target, residual, column + 3, channel);
+    }
+
+    private void One<T>(in Taps taps, float* target, float* residual, int channel, int column) where T : struct, ILanes<T>
+    {
+        var left = column * g.StrideWidth - g.PadLeft;
+        var sum = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
+        for (var ky = taps.First; ky < taps.Last; ky++)
+        {
+            for (var kx = 0; kx < _kernelWidth; kx++)
+            {
+                var at = left + kx * g.DilationWidth;
+                if (at >= 0 && at < _x.Width)
+                {
+                    var source = taps.Source + ky * g.DilationHeight * _x.RowPitch + (at + g.PadLeft) * _x.PixelPitch;
+                    sum = T.Fma(T.Load(source + channel), T.Load(_weights + (ky * _kernelWidth + kx) * _y.Channels + channel), sum);
+                }
+            }
+        }
+
+        Store(sum, target, residual, column, channel);
+    }
+
+    private void Store<T>(T sum, float* target, float* residual, int column, int channel) where T : struct, ILanes<T>
+    {
+        if (residual != null)
+        {
+            sum += T.Load(residual + column * _residual.PixelPitch + channel);
+        }
+
+        T.Store(sum, target + column * _y.PixelPitch + channel);
+    }
+
+    private static double LineMicroseconds(ConvolutionWeights w, TensorRef y) =>
+        2.0 * w.KernelHeight * w.KernelWidth * y.Shape[2] * y.Shape[3] / 20e3;
+
+    private static int PartsOf(ConvolutionWeights w, TensorRef y) =>
+        (int)Math.Clamp(LineMicroseconds(w, y) * y.Shape[1] / 20, 1, y.Shape[1]);
+
+    /// <summary>Where the window of column 0 starts, and the kernel rows that lie inside the image.</summary>
+    private readonly struct Taps(float* source, int first, int last)
+    {
+        public float* Source { get; } = source;
+
+        public int First { get; } = first;
+
+        public int Last { get; } = last;
+    }
+}

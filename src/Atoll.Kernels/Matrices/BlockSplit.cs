@@ -1,0 +1,38 @@
+namespace Atoll.Kernels;
+
+/// <summary>How rows and panels are dealt to blocks of some 10 to 40 microseconds.</summary>
+internal readonly record struct BlockSplit(int RowBlocks, int PanelBlocks, bool PanelMajor, double Microseconds)
+{
+    private const double BlockMicroseconds = 25;
+
+    public int Blocks => RowBlocks * PanelBlocks;
+
+    /// <param name="rows">Rows of the whole product (pixels of a convolution).</param>
+    /// <param name="rowQuantum">Rows that should stay together: a tile.</param>
+    public static BlockSplit Choose(long rows, int rowQuantum, PackedPanels panels)
+    {
+        // Each panel is read once per block, and once from memory by the first that needs it.
+        var perRow = 2.0 * panels.K * panels.FullWidth / 80e3;
+        var perPanel = 4.0 * panels.K * panels.FullWidth / 20e3;
+        double Cost(double r, double p) => p * Math.Max(perRow * r, perPanel);
+        var heavy = panels.Bytes > 256 << 10 || rows <= rowQuantum;
+        double rowsPerBlock = Math.Min(rows, Math.Max(rowQuantum, BlockMicroseconds / perRow));
+        if (!heavy)
+        {
+            rowsPerBlock = Math.Min(rows, Math.Max(rowQuantum, BlockMicroseconds / perRow / panels.Count));
+        }
+
+        var panelsPerBlock = (int)Math.Clamp(BlockMicroseconds / Cost(rowsPerBlock, 1), 1, panels.Count);
+        var quanta = Math.Max(1, Math.Round(rowsPerBlock / rowQuantum));
+        var rowBlocks = (int)Math.Clamp(Math.Ceiling(rows / (quanta * rowQuantum)), 1, 1 << 15);
+        var panelBlocks = (panels.Count + panelsPerBlock - 1) / panelsPerBlock;
+        return new BlockSplit(rowBlocks, panelBlocks, heavy, Cost((double)rows / rowBlocks, panelsPerBlock));
+    }
+
+    /// <summary>Neighbouring blocks share panels where these are many, rows where those are.</summary>
+    public (int Row, int Panel) Position(int block) =>
+        PanelMajor ? (block % RowBlocks, block / RowBlocks) : (block / PanelBlocks, block % PanelBlocks);
+
+    public static (int First, int Last) Part(int count, int parts, int index) =>
+        ((int)((long)count * index / parts), (int)((long)count * (index + 1) / parts));
+}

@@ -39,6 +39,10 @@ public abstract unsafe class BlockContext : IDisposable
     /// <summary>A context that is never signalled: for tests, warm-up and reference runs on the calling thread.</summary>
     public static BlockContext CreateUndisturbed(int scratchBytes = 4 << 20) => new UndisturbedContext(scratchBytes);
 
+    /// <summary>A context that asks a block to leave at the given yield point, counted from 0: for tests of repetition.</summary>
+    public static BlockContext CreateLeaving(long yieldPoint, int scratchBytes = 4 << 20) =>
+        new LeavingContext(yieldPoint, scratchBytes);
+
     public void Dispose()
     {
         Dispose(true);
@@ -65,6 +69,27 @@ public abstract unsafe class BlockContext : IDisposable
         protected override void Dispose(bool disposing)
         {
             NativeMemory.Free(_still);
+            base.Dispose(disposing);
+        }
+    }
+
+    private sealed class LeavingContext : BlockContext
+    {
+        private readonly long* _changed = (long*)NativeMemory.AllocZeroed(64);
+        private long _left;
+
+        public LeavingContext(long yieldPoint, int scratchBytes) : base(scratchBytes)
+        {
+            Word = _changed;
+            Seen = -1;
+            _left = yieldPoint;
+        }
+
+        private protected override bool OnSignal() => _left-- <= 0;
+
+        protected override void Dispose(bool disposing)
+        {
+            NativeMemory.Free(_changed);
             base.Dispose(disposing);
         }
     }

@@ -21,7 +21,8 @@ public sealed class ProtocolTests
         Assert.True(live.Json.GetProperty("live").GetBoolean());
         Assert.True(ready.Json.GetProperty("ready").GetBoolean());
         Assert.Equal("atoll", about.Json.GetProperty("name").GetString());
-        Assert.Contains("binary_tensor_data", about.Json.GetProperty("extensions").EnumerateArray().Select(e => e.GetString()));
+        Assert.Contains("binary_tensor_data",
+            about.Json.GetProperty("extensions").EnumerateArray().Select(e => e.GetString()));
     }
 
     [Fact]
@@ -56,8 +57,10 @@ public sealed class ProtocolTests
 
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.Equal(
-            """{"model_name":"m","model_version":"1","id":"q7","outputs":[{"name":"y","datatype":"FP32","shape":[2],"data":[1.5,-2]}]}""",
-            json.GetRawText());
+            """[{"name":"y","datatype":"FP32","shape":[2],"data":[1.5,-2]}]""",
+                json.GetProperty("outputs").GetRawText());
+        Assert.Equal("q7", json.GetProperty("id").GetString());
+        Assert.Equal("m", json.GetProperty("model_name").GetString());
     }
 
     [Theory]

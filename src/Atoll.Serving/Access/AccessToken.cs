@@ -13,7 +13,9 @@ internal sealed class AccessControl(IReadOnlyList<AccessToken> tokens)
 
     private readonly (AccessToken Token, byte[] Hash)[] _tokens = [.. tokens.Select(t => (t, Hash(t.Secret)))];
 
-    /// <summary>The token in an Authorization header; null when one is needed and it holds none that is known.</summary>
+    /// <summary>
+    /// The token in an Authorization header; null when one is needed and it holds none that is known.
+    /// </summary>
     public AccessToken? Identify(string? authorization)
     {
         if (_tokens.Length == 0)

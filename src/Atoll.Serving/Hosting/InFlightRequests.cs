@@ -22,7 +22,7 @@ internal sealed class InFlightRequests(int most)
 
             if (_count >= most)
             {
-                return $"{most} requests are in the server (setting MaxConcurrentRequests)";
+                return $"{most} requests are in the server (setting serving.max_concurrent_requests)";
             }
 
             _count++;

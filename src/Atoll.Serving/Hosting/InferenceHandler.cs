@@ -38,7 +38,8 @@ internal sealed class InferenceHandler(TimeProvider clock)
             length <= bodyBytes
             ? length
             : throw RequestException.BadRequest(
-                $"header {JsonLengthHeader} is '{values}'; it must be a whole number from 0 to the body's {bodyBytes} bytes");
+                $"header {JsonLengthHeader} is '{values}'; it must be a whole number from 0 to the body's " +
+                $"{bodyBytes} bytes");
     }
 
     private static void Classify(
@@ -51,7 +52,7 @@ internal sealed class InferenceHandler(TimeProvider clock)
         {
             throw new RequestException(403,
                 $"token '{token.Name}' may not ask for real-time work; ask with parameter 'priority' 2 to " +
-                $"{ModelConfiguration.MaxPriority} (setting tokens)");
+                $"{ModelConfiguration.MaxPriority} (setting serving.tokens)");
         }
 
         request.Class = realTime ? WorkClass.RealTime : WorkClass.BestEffort;
@@ -114,7 +115,8 @@ internal sealed class InferenceHandler(TimeProvider clock)
             InferenceStatus.Late => Answer.ErrorAsync(context, 503,
                 $"Request timeout expired: model '{entry.Name}' dropped the request at its deadline"),
             InferenceStatus.NotAdmitted => Answer.ErrorAsync(context, 503,
-                $"Request timeout expired: model '{entry.Name}' could not meet the deadline, so the request was not started"),
+                $"Request timeout expired: model '{entry.Name}' could not meet the deadline, so the request was not " +
+                "started"),
             InferenceStatus.Cancelled => Answer.ErrorAsync(context, 503,
                 $"request to model '{entry.Name}' was cancelled: the server is shutting down or the client left"),
             _ => Answer.ErrorAsync(context, 500, $"model '{entry.Name}' failed: {outcome.Reason}"),

@@ -27,7 +27,8 @@ internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository 
     public static Task Unauthorized(HttpContext context)
     {
         context.Response.Headers.WWWAuthenticate = "Bearer";
-        return Answer.ErrorAsync(context, 401, "a known token is needed: Authorization: Bearer TOKEN (setting tokens)");
+        return Answer.ErrorAsync(context, 401,
+            "a known token is needed: Authorization: Bearer TOKEN (setting serving.tokens)");
     }
 
     public static void RequireMethod(HttpContext context, string method)

@@ -14,8 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace Atoll.Serving;
 
 /// <summary>
-/// The HTTP server: Kestrel, the Open Inference Protocol, metrics, events and the live page over a model repository. Start
-/// it, load models, stop it; it takes no signals and reads no environment.
+/// The HTTP server: Kestrel, the Open Inference Protocol, metrics, events and the live page over a model repository.
+/// Start it, load models, stop it; it takes no signals and reads no environment.
 /// </summary>
 public sealed partial class ServingHost : IAsyncDisposable
 {
@@ -28,6 +28,9 @@ public sealed partial class ServingHost : IAsyncDisposable
     private readonly InFlightRequests _requests;
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _stopping = new();
+    private readonly MetricsPage _metrics;
+    private readonly LiveEvents _events;
+    private readonly Dictionary<string, StaticAsset> _assets;
     private readonly WebApplication _app;
     private bool _stopped;
 
@@ -43,13 +46,21 @@ public sealed partial class ServingHost : IAsyncDisposable
         _protocol = new ProtocolEndpoints(options, _repository, new InferenceHandler(_clock));
         _access = new AccessControl(options.Tokens);
         _requests = new InFlightRequests(options.MaxConcurrentRequests);
+        _metrics = new MetricsPage(_repository, _requests, services.Monitor);
+        _events = new LiveEvents(_repository, services.Monitor, _clock, options.MaxEventClients);
+        _assets = new Dictionary<string, StaticAsset>(services.Assets)
+        {
+            ["/api/serving/script.js"] = StaticAsset.Embedded(typeof(ServingHost).Assembly, "serving.js"),
+        };
         _app = BuildApp(services.Loggers);
     }
 
     /// <summary>Where the server listens, once started, e.g. http://127.0.0.1:8000.</summary>
     public Uri Url { get; private set; } = new("http://127.0.0.1");
 
-    /// <summary>Begins to answer; models load by <see cref="LoadAsync"/>, until then the server is live but not ready.</summary>
+    /// <summary>
+    /// Begins to answer; models load by <see cref="LoadAsync"/>, until then the server is live but not ready.
+    /// </summary>
     /// <exception cref="ServingException">The port is in use, or the address is not this machine's.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -64,11 +75,14 @@ public sealed partial class ServingHost : IAsyncDisposable
                 : ServingError.AddressUnavailable;
             var reason = error == ServingError.AddressInUse ? "the port is in use" : e.Message;
             throw new ServingException(
-                error, $"cannot listen on {_options.Address} port {_options.Port}: {reason} (settings address, port)", e);
+                error,
+                $"cannot listen on {_options.Address} port {_options.Port}: {reason} " +
+                "(settings serving.address, serving.port)",
+                e);
         }
 
-        var addresses = _app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>();
-        Url = new Uri(addresses.Addresses.First());
+        var features = _app.Services.GetRequiredService<IServer>().Features;
+        Url = new Uri(features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
         LogListening(Url);
     }
 
@@ -85,7 +99,8 @@ public sealed partial class ServingHost : IAsyncDisposable
         [.. _repository.Entries.Select(entry => (entry.Name, entry.Version, entry.State, entry.Reason))];
 
     /// <summary>
-    /// Refuses new requests, waits for those in flight for at most the drain timeout, cancels what is left, then closes.
+    /// Refuses new requests, waits for those in flight for at most the drain timeout, cancels what is left, then
+    /// closes.
     /// </summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -160,25 +175,13 @@ public sealed partial class ServingHost : IAsyncDisposable
         {
             await RouteAsync(context);
         }
-        catch (RequestException e) when (!context.Response.HasStarted)
+        catch (Exception e)
         {
-            await Answer.ErrorAsync(context, e.StatusCode, e.Message);
-        }
-        catch (Microsoft.AspNetCore.Http.BadHttpRequestException e) when (!context.Response.HasStarted)
-        {
-            await Answer.ErrorAsync(context, e.StatusCode, e.Message);
-        }
-        catch (Exception e) when (IsClientGone(context, e))
-        {
-            context.Abort();
-        }
-        catch (Exception e) when (!context.Response.HasStarted)
-        {
-            LogFailed(context.Request.Method, context.Request.Path, e);
-            await Answer.ErrorAsync(context, 500, "the server failed at this request; its log says more");
+            await FailAsync(context, e);
         }
         finally
         {
+            _metrics.CountAnswer(context.Response.StatusCode);
             _requests.Leave();
         }
     }
@@ -187,12 +190,71 @@ public sealed partial class ServingHost : IAsyncDisposable
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
         var path = RequestPath.Segments(target);
+        if (_assets.TryGetValue("/" + string.Join('/', path), out var asset))
+        {
+            return AssetAsync(context, asset);
+        }
+
         var token = _access.Identify(context.Request.Headers.Authorization);
-        return _protocol.HandleAsync(context, path, token, _stopping.Token);
+        switch (path)
+        {
+            case ["metrics"] or ["api", "serving", "events"] when token is null:
+                return ProtocolEndpoints.Unauthorized(context);
+            case ["metrics"]:
+                ProtocolEndpoints.RequireMethod(context, "GET");
+                return Answer.SendAsync(context, 200, PrometheusText.ContentType, _metrics.Render());
+            case ["api", "serving", "events"]:
+                ProtocolEndpoints.RequireMethod(context, "GET");
+                return _events.HandleAsync(context, _draining.Token);
+            default:
+                return _protocol.HandleAsync(context, path, token, _stopping.Token);
+        }
+    }
+
+    private static Task AssetAsync(HttpContext context, StaticAsset asset)
+    {
+        ProtocolEndpoints.RequireMethod(context, "GET");
+        var headers = context.Response.Headers;
+        headers.ContentSecurityPolicy = "default-src 'self'; frame-ancestors 'none'";
+        headers.XContentTypeOptions = "nosniff";
+        headers.CacheControl = "no-cache";
+        return Answer.SendAsync(context, 200, asset.ContentType, asset.Body);
+    }
+
+    /// <summary>
+    /// Answers an error as one; drops the connection when the client left or has half an answer already.
+    /// </summary>
+    private async Task FailAsync(HttpContext context, Exception exception)
+    {
+        if (context.Response.HasStarted || IsClientGone(context, exception))
+        {
+            context.Abort();
+            return;
+        }
+
+        var (status, message) = exception switch
+        {
+            RequestException e => (e.StatusCode, e.Message),
+            Microsoft.AspNetCore.Http.BadHttpRequestException e => (e.StatusCode, e.Message),
+            _ => (500, "the server failed at this request; its log says more"),
+        };
+        if (status == 500)
+        {
+            LogFailed(context.Request.Method, context.Request.Path, exception);
+        }
+
+        try
+        {
+            await Answer.ErrorAsync(context, status, message);
+        }
+        catch (Exception e) when (IsClientGone(context, e))
+        {
+            context.Abort();
+        }
     }
 
     private static bool IsClientGone(HttpContext context, Exception e) =>
-        context.RequestAborted.IsCancellationRequested && e is OperationCanceledException or IOException;
+        context.RequestAborted.IsCancellationRequested && e is OperationCanceledException or ConnectionResetException;
 
     [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Listening on {Url}")]
     private partial void LogListening(Uri url);

@@ -42,22 +42,24 @@ public sealed record ServingOptions
     /// <exception cref="ServingException">A value is out of range, or the address needs a token.</exception>
     internal void Check()
     {
-        Range(nameof(Port), Port, 0, 65535);
-        Range(nameof(ParallelLoads), ParallelLoads, 1, 64);
-        Range(nameof(MaxConcurrentRequests), MaxConcurrentRequests, 1, 1 << 16);
-        Range(nameof(MaxEventClients), MaxEventClients, 0, 1024);
-        Range(nameof(DrainTimeout), (long)DrainTimeout.TotalSeconds, 0, 3600);
+        Range("port", Port, 0, 65535);
+        Range("parallel_loads", ParallelLoads, 1, 64);
+        Range("max_concurrent_requests", MaxConcurrentRequests, 1, 1 << 16);
+        Range("max_event_clients", MaxEventClients, 0, 1024);
+        Range("drain_timeout_s", (long)DrainTimeout.TotalSeconds, 0, 3600);
         ModelDefaults.Checked("model defaults");
         if (!IPAddress.IsLoopback(Address) && Tokens.Count == 0)
         {
             throw new ServingException(ServingError.TokenRequired,
-                $"listening on {Address} lets other machines in: set a token first (setting tokens), or listen on 127.0.0.1");
+                $"listening on {Address} lets other machines in: set a token first (setting serving.tokens), or " +
+                "listen on 127.0.0.1 (setting serving.address)");
         }
 
         if (Tokens.FirstOrDefault(token => token.Secret.Length < 8) is { } weak)
         {
             throw new ServingException(
-                ServingError.InvalidSetting, $"token '{weak.Name}' is shorter than 8 characters (setting tokens)");
+                ServingError.InvalidSetting,
+                    $"token '{weak.Name}' is shorter than 8 characters (setting serving.tokens)");
         }
     }
 
@@ -66,7 +68,7 @@ public sealed record ServingOptions
         if (value < least || value > most)
         {
             throw new ServingException(
-                ServingError.InvalidSetting, $"setting {name} is {value}; it must be {least} to {most}");
+                ServingError.InvalidSetting, $"setting serving.{name} is {value}; it must be {least} to {most}");
         }
     }
 }

@@ -11,4 +11,10 @@ public sealed record ServingServices
 
     /// <summary>Must be the device's clock where models run on a device, because deadlines pass between them.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>The device to show in metrics and on the live page; null = none.</summary>
+    public IDeviceMonitor? Monitor { get; init; }
+
+    /// <summary>Files of the live page by path, `/` first of all.</summary>
+    public IReadOnlyDictionary<string, StaticAsset> Assets { get; init; } = new Dictionary<string, StaticAsset>();
 }

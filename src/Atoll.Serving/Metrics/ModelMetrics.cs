@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Atoll.Devices;
 
 namespace Atoll.Serving;
@@ -13,6 +14,9 @@ internal sealed class ModelMetrics
     {
         public static readonly InferenceStatus[] Outcomes = Enum.GetValues<InferenceStatus>();
 
+        private static readonly string[] Names =
+            [.. Outcomes.Select(outcome => JsonNamingPolicy.SnakeCaseLower.ConvertName(outcome.ToString()))];
+
         private readonly long[] _outcomes = new long[Outcomes.Length];
 
         public LatencyHistogram Total { get; } = new();
@@ -22,6 +26,8 @@ internal sealed class ModelMetrics
         public LatencyHistogram Execution { get; } = new();
 
         public RecentLatencies Recent { get; } = new();
+
+        public static string NameOf(InferenceStatus outcome) => Names[(int)outcome];
 
         public long Count(InferenceStatus status) => Interlocked.Read(ref _outcomes[(int)status]);
 

@@ -3,8 +3,8 @@ using Atoll.Devices;
 namespace Atoll.Serving;
 
 /// <summary>
-/// What runs a model. The caller admits at most <see cref="Slots"/> requests of a class at once and disposes the outputs
-/// of each before it admits the next. Thread-safe.
+/// What runs a model. The caller admits at most <see cref="Slots"/> requests of a class at once and disposes the
+/// outputs of each before it admits the next. Thread-safe.
 /// </summary>
 public interface IServedModel : IAsyncDisposable
 {
@@ -13,7 +13,9 @@ public interface IServedModel : IAsyncDisposable
     /// <summary>How many requests of this class may run or hold outputs at once; at least 1.</summary>
     int Slots(WorkClass workClass);
 
-    /// <summary>Runs one checked request. Cancelling stops it on the device; the outcome is then not completed.</summary>
+    /// <summary>
+    /// Runs one checked request. Cancelling stops it on the device; the outcome is then not completed.
+    /// </summary>
     ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken);
 }
 

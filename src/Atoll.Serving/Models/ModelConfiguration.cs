@@ -33,7 +33,9 @@ public sealed record ModelConfiguration
 
     public int SlotsFor(WorkClass workClass) => workClass == Class ? Instances : OtherClassInstances;
 
-    /// <summary>Reads a configuration file; an unknown name or a value out of range is an error that names it.</summary>
+    /// <summary>
+    /// Reads a configuration file; an unknown name or a value out of range is an error that names it.
+    /// </summary>
     /// <exception cref="ServingException">The file cannot be read or is wrong.</exception>
     public static ModelConfiguration Read(string path, ModelConfiguration defaults)
     {

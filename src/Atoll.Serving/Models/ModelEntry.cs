@@ -11,8 +11,8 @@ public enum ModelState
 }
 
 /// <summary>
-/// One version of a model in the repository: its state, and when ready the model, its queues and its counts. State moves
-/// once, from loading; readers see the model only after it.
+/// One version of a model in the repository: its state, and when ready the model, its queues and its counts. State
+/// moves once, from loading; readers see the model only after it.
 /// </summary>
 internal sealed class ModelEntry(ModelSource source, TimeProvider clock)
 {

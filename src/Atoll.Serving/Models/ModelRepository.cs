@@ -31,7 +31,9 @@ internal sealed partial class ModelRepository(
     public IEnumerable<string> VersionsOf(string name) =>
         Entries.Where(entry => entry.Name == name).Select(entry => entry.Version);
 
-    /// <summary>Loads the sources, at most <paramref name="parallel"/> at a time; returns when each is ready or failed.</summary>
+    /// <summary>
+    /// Loads the sources, at most <paramref name="parallel"/> at a time; returns when each is ready or failed.
+    /// </summary>
     public async Task LoadAsync(IReadOnlyList<ModelSource> sources, int parallel, CancellationToken cancellation)
     {
         foreach (var source in sources)
@@ -80,9 +82,11 @@ internal sealed partial class ModelRepository(
         }
     }
 
-    [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "Loaded model {Name} version {Version} in {Elapsed}")]
+    [LoggerMessage(EventId = 1, Level = LogLevel.Information,
+        Message = "Loaded model {Name} version {Version} in {Elapsed}")]
     private partial void LogLoaded(string name, string version, TimeSpan elapsed);
 
-    [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "Model {Name} version {Version} failed to load: {Reason}")]
+    [LoggerMessage(EventId = 2, Level = LogLevel.Error,
+        Message = "Model {Name} version {Version} failed to load: {Reason}")]
     private partial void LogFailed(string name, string version, string reason);
 }

@@ -4,8 +4,9 @@ namespace Atoll.Serving;
 public sealed record ModelSource(string Name, string Version, string Path, string? ConfigurationPath)
 {
     /// <summary>
-    /// Finds models in a folder: `NAME.onnx` (configuration `NAME.config.json`, version 1), and `NAME/VERSION/model.onnx`
-    /// with whole-number versions (configuration `NAME/config.json`). Sorted by name and version.
+    /// Finds models in a folder: `NAME.onnx` (configuration `NAME.config.json`, version 1), and
+    /// `NAME/VERSION/model.onnx` with whole-number versions (configuration `NAME/config.json`). Sorted by name and
+    /// version.
     /// </summary>
     /// <exception cref="ServingException">The folder is absent or unreadable.</exception>
     public static IReadOnlyList<ModelSource> Find(string folder)
@@ -20,7 +21,7 @@ public sealed record ModelSource(string Name, string Version, string Path, strin
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ServingException(
-                ServingError.RepositoryUnreadable, $"model folder '{folder}': {e.Message} (setting models)", e);
+                ServingError.RepositoryUnreadable, $"model folder '{folder}': {e.Message} (setting serving.models)", e);
         }
     }
 
@@ -28,8 +29,10 @@ public sealed record ModelSource(string Name, string Version, string Path, strin
     {
         var configuration = System.IO.Path.ChangeExtension(file, ".config.json");
         return new(
-            System.IO.Path.GetFileNameWithoutExtension(file), "1", file, File.Exists(configuration) ? configuration : null);
+            System.IO.Path.GetFileNameWithoutExtension(file), "1", file, IfExists(configuration));
     }
+
+    private static string? IfExists(string path) => File.Exists(path) ? path : null;
 
     private static IEnumerable<ModelSource> Versions(string folder)
     {
@@ -40,7 +43,7 @@ public sealed record ModelSource(string Name, string Version, string Path, strin
             if (uint.TryParse(System.IO.Path.GetFileName(version), out var number) && File.Exists(file))
             {
                 yield return new(
-                    System.IO.Path.GetFileName(folder), $"{number}", file, File.Exists(configuration) ? configuration : null);
+                    System.IO.Path.GetFileName(folder), $"{number}", file, IfExists(configuration));
             }
         }
     }
@@ -49,7 +52,7 @@ public sealed record ModelSource(string Name, string Version, string Path, strin
 /// <summary>Makes a served model of a source. Called for several sources at once.</summary>
 public interface IModelLoader
 {
-    /// <exception cref="Exception">The model cannot be served; the message becomes its reason in the listing.</exception>
+    /// <exception cref="Exception">The model cannot be served; its message is listed.</exception>
     Task<IServedModel> LoadAsync(
         ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken);
 }

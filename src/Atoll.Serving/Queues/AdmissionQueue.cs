@@ -1,8 +1,8 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Admits requests of one model and class to its instances: a free slot at once, else a bounded wait in order of priority
-/// (smaller first) and arrival. A wait ends late at its deadline and is given up when cancelled. Thread-safe.
+/// Admits requests of one model and class to its instances: a free slot at once, else a bounded wait in order of
+/// priority (smaller first) and arrival. A wait ends late at its deadline and is given up when cancelled. Thread-safe.
 /// </summary>
 internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock)
 {
@@ -36,7 +36,8 @@ internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock
     }
 
     /// <summary>
-    /// Completed when a slot is the caller's, who then must call <see cref="Leave"/>; else QueueFull, Late or Cancelled.
+    /// Completed when a slot is the caller's, who then must call <see cref="Leave"/>; else QueueFull, Late or
+    /// Cancelled.
     /// </summary>
     public ValueTask<InferenceStatus> EnterAsync(int priority, long deadline, CancellationToken cancellation)
     {

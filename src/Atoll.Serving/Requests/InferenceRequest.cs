@@ -10,7 +10,8 @@ public readonly record struct InputTensor(long[] Shape, ReadOnlyMemory<byte> Dat
 public readonly record struct OutputRequest(int Index, bool Binary);
 
 /// <summary>
-/// A parsed and checked request. Its tensors live in pooled memory until it is disposed; owned by the request's handler.
+/// A parsed and checked request. Its tensors live in pooled memory until it is disposed; owned by the request's
+/// handler.
 /// </summary>
 public sealed class InferenceRequest : IDisposable
 {

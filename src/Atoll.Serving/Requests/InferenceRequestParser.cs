@@ -16,8 +16,8 @@ internal struct RequestParameters
 }
 
 /// <summary>
-/// Parses the body of an infer request: JSON, JSON followed by binary tensors, or one raw binary tensor. JSON tensor data
-/// goes straight into pooled memory and binary data stays in the body, which must outlive the request.
+/// Parses the body of an infer request: JSON, JSON followed by binary tensors, or one raw binary tensor. JSON tensor
+/// data goes straight into pooled memory and binary data stays in the body, which must outlive the request.
 /// </summary>
 internal ref struct InferenceRequestParser
 {
@@ -44,7 +44,9 @@ internal ref struct InferenceRequestParser
         _binaryOffset = jsonBytes;
     }
 
-    /// <summary>Parses a body whose first <paramref name="jsonBytes"/> bytes are JSON; 0 = one raw binary tensor.</summary>
+    /// <summary>
+    /// Parses a body whose first <paramref name="jsonBytes"/> bytes are JSON; 0 = one raw binary tensor.
+    /// </summary>
     /// <exception cref="RequestException">The request is wrong: says what, where and the limit.</exception>
     public static InferenceRequest Parse(
         ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes, out RequestParameters parameters)
@@ -212,7 +214,8 @@ internal ref struct InferenceRequestParser
         {
             var given = count > draft.ElementCount ? "more" : $"{count}";
             throw RequestException.BadRequest(
-                $"input '{draft.Name}': shape {DataTypes.Show(draft.Shape)} has {draft.ElementCount} elements, data has {given}");
+                $"input '{draft.Name}': shape {DataTypes.Show(draft.Shape)} has {draft.ElementCount} elements, " +
+                $"data has {given}");
         }
 
         return data;
@@ -257,7 +260,8 @@ internal ref struct InferenceRequestParser
         if (size > _body.Length - _binaryOffset)
         {
             throw RequestException.BadRequest(
-                $"input '{draft.Name}': binary_data_size is {size}, but the body has {_body.Length - _binaryOffset} bytes left");
+                $"input '{draft.Name}': binary_data_size is {size}, but the body has " +
+                $"{_body.Length - _binaryOffset} bytes left");
         }
 
         var data = _body.Slice(_binaryOffset, (int)size);

@@ -18,7 +18,9 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
 
     public readonly bool IsDescribed => Name is not null && DataType is not null && Shape is not null;
 
-    /// <summary>Checks name, type and shape against the model; the element count is bounded by the body's length.</summary>
+    /// <summary>
+    /// Checks name, type and shape against the model; the element count is bounded by the body's length.
+    /// </summary>
     public void Resolve(int bodyBytes)
     {
         if (Index >= 0)
@@ -81,7 +83,8 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
         if (count < 0)
         {
             throw RequestException.BadRequest(
-                $"input '{Name}': shape {DataTypes.Show(shape)} has more elements than the body of {bodyBytes} bytes can hold");
+                $"input '{Name}': shape {DataTypes.Show(shape)} has more elements than the body of {bodyBytes} " +
+                "bytes can hold");
         }
 
         ElementCount = (int)count;

@@ -10,12 +10,14 @@ internal interface IJsonElement<T>
     static abstract bool TryRead(ref Utf8JsonReader json, out T value);
 }
 
-/// <summary>Reads tensor data, nested or flat, from JSON straight into the tensor's bytes, without a document.</summary>
+/// <summary>
+/// Reads tensor data, nested or flat, from JSON straight into the tensor's bytes, without a document.
+/// </summary>
 internal static class JsonElements
 {
     /// <summary>
-    /// Reads the array at which the reader stands; the answer is the number of elements, which is one more than fit when
-    /// there are too many.
+    /// Reads the array at which the reader stands; the answer is the number of elements, which is one more than fit
+    /// when there are too many.
     /// </summary>
     /// <exception cref="RequestException">The type has no JSON form or an element is not of it.</exception>
     public static int Read(ref Utf8JsonReader json, ElementType type, Span<byte> data, string input) => type switch

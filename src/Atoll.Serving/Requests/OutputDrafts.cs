@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Atoll.Serving;
 
-/// <summary>The outputs that a request names; its default form may only be known when the whole request is read.</summary>
+/// <summary>
+/// The outputs that a request names; its default form may only be known when the whole request is read.
+/// </summary>
 internal struct OutputDrafts(ModelMetadata model)
 {
     private List<(int Index, bool? Binary)>? _named;

@@ -2,7 +2,9 @@ using Atoll.Models;
 
 namespace Atoll.Serving;
 
-/// <summary>A request whose whole body is the data of the model's only input; every output is answered in binary.</summary>
+/// <summary>
+/// A request whose whole body is the data of the model's only input; every output is answered in binary.
+/// </summary>
 internal static class RawRequest
 {
     public static InferenceRequest Parse(ModelMetadata model, ReadOnlyMemory<byte> body)

@@ -8,7 +8,7 @@ internal static class RequestBody
 {
     private const int FirstBytes = 64 << 10;
 
-    /// <exception cref="RequestException">Too large (413), not decompressible (400), unknown encoding (415).</exception>
+    /// <exception cref="RequestException">Too large, not decompressible, or of unknown encoding.</exception>
     public static async ValueTask<PooledBytes> ReadAsync(HttpRequest request, int limit, CancellationToken cancellation)
     {
         if (request.ContentLength > limit)

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Atoll.Serving;
 
 /// <summary>
-/// Renders the answer of an infer request into pooled memory: JSON alone, or JSON followed by the binary outputs. Device
-/// memory can be given back as soon as it is rendered, however slowly the client reads.
+/// Renders the answer of an infer request into pooled memory: JSON alone, or JSON followed by the binary outputs.
+/// Device memory can be given back as soon as it is rendered, however slowly the client reads.
 /// </summary>
 internal static class InferenceResponse
 {

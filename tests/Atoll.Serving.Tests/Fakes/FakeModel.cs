@@ -6,8 +6,8 @@ using Atoll.Models;
 namespace Atoll.Serving.Tests;
 
 /// <summary>
-/// Answers each output with the bytes of the input of the same index. When gated, a request runs until the test lets one
-/// go, and the order in which requests began is noted.
+/// Answers each output with the bytes of the input of the same index. When gated, a request runs until the test lets
+/// one go, and the order in which requests began is noted.
 /// </summary>
 internal sealed class FakeModel(ModelMetadata metadata, int slots = 2) : IServedModel
 {

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>One tensor that flows through a graph. Shape inference fills type and shape; folding may make it constant.</summary>
+/// <summary>
+/// One tensor that flows through a graph. Shape inference fills type and shape; folding may make it constant.
+/// </summary>
 public sealed class GraphValue(string name)
 {
     public string Name { get; } = name;
@@ -14,8 +16,8 @@ public sealed class GraphValue(string name)
     public string?[]? DimNames { get; set; }
 
     /// <summary>
-    /// Set for initializers and folded values. Shape inference also sets it for small results that follow from shapes alone; their
-    /// producers stay in the graph until <see cref="GraphSimplifier"/> removes them.
+    /// Set for initializers and folded values. Shape inference also sets it for small results that follow from shapes
+    /// alone; their producers stay in the graph until <see cref="GraphSimplifier"/> removes them.
     /// </summary>
     public Tensor? Constant { get; set; }
 
@@ -64,8 +66,11 @@ public sealed class Graph
 
     public List<GraphNode> Nodes { get; init; } = [];
 
-    /// <summary>A copy for these input shapes (by input name; others stay as they are), with all shapes inferred anew.</summary>
-    /// <exception cref="ModelException">An unknown input, a fixed dimension changed, or shapes that the operators refuse.</exception>
+    /// <summary>
+    /// A copy for these input shapes (by input name; others stay as they are), with all shapes inferred anew.
+    /// </summary>
+    /// <exception cref="ModelException">An unknown input, a fixed dimension changed, or shapes that the operators
+    /// refuse.</exception>
     public Graph WithInputShapes(IReadOnlyDictionary<string, long[]> shapes, ModelLimits? limits = null) =>
         GraphSpecializer.Specialize(this, shapes, limits ?? ModelLimits.Default);
 

@@ -1,9 +1,13 @@
 namespace Atoll.Models;
 
-/// <summary>Removes what need not run: constant results, identities, dropout in inference, and nodes that nothing reads.</summary>
+/// <summary>
+/// Removes what need not run: constant results, identities, dropout in inference, and nodes that nothing reads.
+/// </summary>
 public static class GraphSimplifier
 {
-    /// <summary>Simplifies in place; shapes must have been inferred. Results past the folding limits stay as nodes.</summary>
+    /// <summary>
+    /// Simplifies in place; shapes must have been inferred. Results past the folding limits stay as nodes.
+    /// </summary>
     public static void Run(Graph graph, ModelLimits? limits = null)
     {
         var bounds = limits ?? ModelLimits.Default;
@@ -34,7 +38,8 @@ public static class GraphSimplifier
     }
 
     /// <summary>The output is the first input; a dropout whose mask is asked for is kept.</summary>
-    private static bool IsPassThrough(GraphNode node) => node.Domain.Length == 0 && node.Outputs[0] is { IsConstant: false } &&
+    private static bool IsPassThrough(GraphNode node) => node.Domain.Length == 0 &&
+        node.Outputs[0] is { IsConstant: false } &&
         (node.Operator == "Identity" || (node.Operator == "Dropout" && node.Outputs.Skip(1).All(o => o is null)) ||
         (node.Operator == "Cast" && node.Inputs[0]!.Type == node.Outputs[0]!.Type));
 

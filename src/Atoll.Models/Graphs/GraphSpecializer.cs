@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Copies a graph for given input shapes. Constants are shared between the copies, nodes and values are not.</summary>
+/// <summary>
+/// Copies a graph for given input shapes. Constants are shared between the copies, nodes and values are not.
+/// </summary>
 internal static class GraphSpecializer
 {
     public static Graph Specialize(Graph graph, IReadOnlyDictionary<string, long[]> shapes, ModelLimits limits)
@@ -9,7 +11,8 @@ internal static class GraphSpecializer
         if (shapes.Keys.FirstOrDefault(name => copy.Inputs.TrueForAll(i => i.Name != name)) is { } unknown)
         {
             throw new ModelException(ModelError.MissingTensor,
-                $"graph '{graph.Name}' has no input '{unknown}'; its inputs are {string.Join(", ", copy.Inputs.Select(i => i.Name))}");
+                $"graph '{graph.Name}' has no input '{unknown}'; its inputs are " +
+                string.Join(", ", copy.Inputs.Select(i => i.Name)));
         }
         var symbols = new Dictionary<string, long>();
         foreach (var input in copy.Inputs)
@@ -36,7 +39,8 @@ internal static class GraphSpecializer
         {
             var made = new GraphNode
             {
-                Name = node.Name, Operator = node.Operator, Domain = node.Domain, Opset = node.Opset, Attributes = node.Attributes,
+                Name = node.Name, Operator = node.Operator, Domain = node.Domain, Opset = node.Opset,
+                Attributes = node.Attributes,
                 Inputs = [.. node.Inputs.Select(v => v is null ? null : Of(values, v))],
                 Outputs = [.. node.Outputs.Select(v => v is null ? null : Of(values, v))],
             };
@@ -56,7 +60,8 @@ internal static class GraphSpecializer
         {
             copy = new GraphValue(value.Name)
             {
-                Type = value.Type, Shape = (long[]?)value.Shape?.Clone(), DimNames = value.DimNames, Constant = value.Constant,
+                Type = value.Type, Shape = (long[]?)value.Shape?.Clone(), DimNames = value.DimNames,
+                Constant = value.Constant,
             };
             values.Add(value, copy);
         }
@@ -68,7 +73,8 @@ internal static class GraphSpecializer
         var where = $"graph input '{input.Name}'";
         if (shape.Any(d => d < 0))
         {
-            throw new ModelException(ModelError.InvalidShape, $"{where} is given the shape [{string.Join(',', shape)}]");
+            throw new ModelException(ModelError.InvalidShape,
+                $"{where} is given the shape [{string.Join(',', shape)}]");
         }
         limits.CountElements(shape, where);
         ShapeInference.Merge(input, input.Type, shape, where);
@@ -77,7 +83,7 @@ internal static class GraphSpecializer
             if (input.DimNames?[i] is { } symbol && !symbols.TryAdd(symbol, shape[i]) && symbols[symbol] != shape[i])
             {
                 throw new ModelException(ModelError.InvalidShape,
-                    $"{where}: dimension {i} is '{symbol}', which is {symbols[symbol]} in another input and {shape[i]} here");
+                    $"{where}: dimension {i} is '{symbol}', {symbols[symbol]} in another input and {shape[i]} here");
             }
         }
     }

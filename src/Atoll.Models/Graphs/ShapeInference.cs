@@ -1,14 +1,15 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// Infers type and shape of every value from the inputs', in node order. Small integer and boolean results whose inputs are known
-/// (the shape arithmetic that exporters write) are computed on the way, since later shapes depend on them.
+/// Infers type and shape of every value from the inputs', in node order. Small integer and boolean results whose inputs
+/// are known (the shape arithmetic that exporters write) are computed on the way, since later shapes depend on them.
 /// </summary>
 public static class ShapeInference
 {
     private const long SmallElements = 4096;
 
-    /// <exception cref="ModelException">An operator refuses its inputs, a declared output shape is not met, or a limit is passed.</exception>
+    /// <exception cref="ModelException">An operator refuses its inputs, a declared output shape is not met, or a limit
+    /// is passed.</exception>
     public static void Run(Graph graph, ModelLimits? limits = null)
     {
         var bounds = limits ?? ModelLimits.Default;
@@ -69,7 +70,8 @@ public static class ShapeInference
     private static void Propagate(GraphNode node, OperatorCall call)
     {
         var definition = OperatorTable.Find(node);
-        var inputsKnown = node.Inputs.TrueForAll(i => i is null || (definition.NeedsShapesOnly ? i.IsStatic : i.IsConstant && IsSmall(i)));
+        var inputsKnown = node.Inputs.TrueForAll(i => i is null ||
+            (definition.NeedsShapesOnly ? i.IsStatic : i.IsConstant && IsSmall(i)));
         if (definition.IsHeavy || !inputsKnown || !node.Outputs.TrueForAll(o => o is null || IsSmall(o)))
         {
             return;

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Atoll.Models;
 
-/// <summary>A dense row-major tensor in host memory: initializers, constants, test data. Immutable by convention.</summary>
+/// <summary>
+/// A dense row-major tensor in host memory: initializers, constants, test data. Immutable by convention.
+/// </summary>
 public sealed class Tensor
 {
     public Tensor(ElementType type, IReadOnlyList<long> shape, byte[] data)
@@ -13,7 +15,8 @@ public sealed class Tensor
         var expected = checked(ElementCount * type.SizeInBytes());
         if (data.LongLength != expected)
         {
-            throw new ArgumentException($"a {type} tensor of shape [{string.Join(',', shape)}] has {expected} bytes, not {data.LongLength}");
+            throw new ArgumentException(
+                $"a {type} tensor of shape [{string.Join(',', shape)}] has {expected} bytes, not {data.LongLength}");
         }
     }
 
@@ -28,10 +31,13 @@ public sealed class Tensor
 
     public ReadOnlySpan<T> AsSpan<T>() where T : unmanaged => MemoryMarshal.Cast<byte, T>(Data);
 
-    public static Tensor Of<T>(ElementType type, IReadOnlyList<long> shape, ReadOnlySpan<T> values) where T : unmanaged =>
+    public static Tensor Of<T>(ElementType type, IReadOnlyList<long> shape, ReadOnlySpan<T> values)
+        where T : unmanaged =>
         new(type, shape, MemoryMarshal.AsBytes(values).ToArray());
 
-    public static Tensor Float(IReadOnlyList<long> shape, ReadOnlySpan<float> values) => Of(ElementType.Float32, shape, values);
+    public static Tensor Float(IReadOnlyList<long> shape, ReadOnlySpan<float> values) =>
+        Of(ElementType.Float32, shape, values);
 
-    public static Tensor Int64(IReadOnlyList<long> shape, ReadOnlySpan<long> values) => Of(ElementType.Int64, shape, values);
+    public static Tensor Int64(IReadOnlyList<long> shape, ReadOnlySpan<long> values) =>
+        Of(ElementType.Int64, shape, values);
 }

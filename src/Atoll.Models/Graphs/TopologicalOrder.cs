@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Orders nodes so that every value is made before it is used, keeping the given order where it is free.</summary>
+/// <summary>
+/// Orders nodes so that every value is made before it is used, keeping the given order where it is free.
+/// </summary>
 public static class TopologicalOrder
 {
     /// <exception cref="ModelException">The nodes form a cycle; one of its nodes is named.</exception>
@@ -44,6 +46,6 @@ public static class TopologicalOrder
         return sorted.Count == nodes.Count
             ? sorted
             : throw new ModelException(ModelError.InvalidGraph,
-                $"the graph has a cycle: node {nodes[Array.FindIndex(waiting, w => w > 0)]} waits for itself or for a node of a cycle");
+                $"the graph has a cycle: node {nodes[Array.FindIndex(waiting, w => w > 0)]} is on it or waits for it");
     }
 }

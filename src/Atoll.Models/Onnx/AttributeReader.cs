@@ -18,7 +18,8 @@ internal static class AttributeReader
             }
             if (attributes.Has(proto.Name))
             {
-                throw new ModelException(ModelError.InvalidAttribute, $"{where}: attribute '{proto.Name}' is given twice");
+                throw new ModelException(ModelError.InvalidAttribute,
+                    $"{where}: attribute '{proto.Name}' is given twice");
             }
             attributes.Set(proto.Name, Value(proto, where, tensors));
         }

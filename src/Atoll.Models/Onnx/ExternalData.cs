@@ -3,7 +3,10 @@ using Atoll.Models.Onnx;
 
 namespace Atoll.Models;
 
-/// <summary>Reads tensor bytes kept beside the model file; a location must stay inside the model's folder and pass through no link.</summary>
+/// <summary>
+/// Reads tensor bytes kept beside the model file; a location must stay inside the model's folder and pass through no
+/// link.
+/// </summary>
 internal sealed class ExternalData(string? folder)
 {
     /// <param name="tensor">A tensor whose data location is external.</param>
@@ -27,7 +30,8 @@ internal sealed class ExternalData(string? folder)
             using var file = File.OpenRead(path);
             if (offset > file.Length || bytes > file.Length - offset)
             {
-                throw Refused(tensor.Name, $"needs bytes {offset}..{offset + bytes} of '{path}', which has {file.Length}");
+                throw Refused(tensor.Name,
+                    $"needs bytes {offset}..{offset + bytes} of '{path}', which has {file.Length}");
             }
             file.Position = offset;
             var data = new byte[bytes];
@@ -36,7 +40,8 @@ internal sealed class ExternalData(string? folder)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException(ModelError.ExternalData, $"tensor '{tensor.Name}': cannot read '{path}': {e.Message}", e);
+            throw new ModelException(ModelError.ExternalData,
+                $"tensor '{tensor.Name}': cannot read '{path}': {e.Message}", e);
         }
     }
 
@@ -75,5 +80,6 @@ internal sealed class ExternalData(string? folder)
             : throw Refused(name, $"has the external data {key} '{text}', which is not a whole number");
     }
 
-    private static ModelException Refused(string name, string why) => new(ModelError.ExternalData, $"tensor '{name}' {why}");
+    private static ModelException Refused(string name, string why) =>
+        new(ModelError.ExternalData, $"tensor '{name}' {why}");
 }

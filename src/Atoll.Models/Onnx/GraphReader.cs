@@ -2,7 +2,9 @@ using Atoll.Models.Onnx;
 
 namespace Atoll.Models;
 
-/// <summary>Builds a checked graph from its stored form: every name made once, every use defined, nodes in dependency order.</summary>
+/// <summary>
+/// Builds a checked graph from its stored form: every name made once, every use defined, nodes in dependency order.
+/// </summary>
 internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelLimits limits)
 {
     private readonly Dictionary<string, GraphValue> _values = [];
@@ -43,7 +45,8 @@ internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelL
             if (!OperatorTable.Has(domain, node.OpType, opset))
             {
                 var local = functions.Contains((domain, node.OpType)) ? ", a function of the model itself" : "";
-                missing.Add($"{(domain.Length > 0 ? domain + "." : "")}{node.OpType} (node '{NameOf(node, i)}', opset {opset}{local})");
+                var prefix = domain.Length > 0 ? domain + "." : "";
+                missing.Add($"{prefix}{node.OpType} (node '{NameOf(node, i)}', opset {opset}{local})");
             }
         }
         if (missing.Count > 0)
@@ -114,7 +117,8 @@ internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelL
         }
         for (var i = 0; i < nodes.Count; i++)
         {
-            nodes[i].Inputs.AddRange(proto.Node[i].Input.Select(name => name.Length == 0 ? null : Use(name, nodes[i].ToString())));
+            nodes[i].Inputs.AddRange(proto.Node[i].Input.Select(name => name.Length == 0 ? null
+                : Use(name, nodes[i].ToString())));
         }
         return nodes;
     }
@@ -144,18 +148,21 @@ internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelL
         }
         if (info.Type.TensorType is not { } tensor)
         {
-            throw new ModelException(ModelError.UnsupportedType, $"{where} is a {info.Type.ValueCase}; only tensors are supported");
+            throw new ModelException(ModelError.UnsupportedType,
+                $"{where} is a {info.Type.ValueCase}; only tensors are supported");
         }
         value.Type = TensorReader.TypeOf(tensor.ElemType, where);
         if (tensor.Shape is not { } shape)
         {
             return;
         }
-        value.Shape = [.. shape.Dim.Select(d => d.ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue ? d.DimValue : -1)];
+        value.Shape = [.. shape.Dim.Select(d => d.ValueCase == TensorShapeProto.Types.Dimension.ValueOneofCase.DimValue
+            ? d.DimValue : -1)];
         value.DimNames = [.. shape.Dim.Select(d => d.DimParam.Length > 0 ? d.DimParam : null)];
         if (value.Shape.Any(d => d < -1))
         {
-            throw new ModelException(ModelError.InvalidShape, $"{where} has a negative dimension in [{string.Join(',', value.Shape)}]");
+            throw new ModelException(ModelError.InvalidShape,
+                $"{where} has a negative dimension in [{string.Join(',', value.Shape)}]");
         }
         limits.CountElements(value.Shape, where);
     }
@@ -177,5 +184,6 @@ internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelL
         : throw new ModelException(ModelError.MissingTensor,
             $"{user} reads tensor '{name}', which no input, initializer or node provides");
 
-    private static string NameOf(NodeProto node, int index) => node.Name.Length > 0 ? node.Name : $"{node.OpType}_{index}";
+    private static string NameOf(NodeProto node, int index) => node.Name.Length > 0 ? node.Name
+        : $"{node.OpType}_{index}";
 }

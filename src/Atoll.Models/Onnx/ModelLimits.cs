@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>What a model may ask of this machine; every refusal names the property as the setting Models:Limits:NAME.</summary>
+/// <summary>
+/// What a model may ask of this machine; every refusal names the property as the setting Models:Limits:NAME.
+/// </summary>
 public sealed record ModelLimits
 {
     public static ModelLimits Default { get; } = new();
@@ -42,7 +44,8 @@ public sealed record ModelLimits
             empty |= dim == 0;
             if (dim > 1 && (dim > ElementsMax || (count *= dim) > ElementsMax))
             {
-                throw Exceeded($"{where} of shape [{string.Join(',', shape.ToArray())}] has too many elements", ElementsMax,
+                throw Exceeded($"{where} of shape [{string.Join(',', shape.ToArray())}] has too many elements",
+                    ElementsMax,
                     nameof(ElementsMax));
             }
         }

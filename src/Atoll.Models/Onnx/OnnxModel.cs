@@ -3,7 +3,9 @@ using Google.Protobuf;
 
 namespace Atoll.Models;
 
-/// <summary>A model file, read and checked: its graph with all shapes inferred as far as the inputs' shapes are known.</summary>
+/// <summary>
+/// A model file, read and checked: its graph with all shapes inferred as far as the inputs' shapes are known.
+/// </summary>
 public sealed class OnnxModel
 {
     private OnnxModel(Graph graph, ModelProto proto)
@@ -23,11 +25,13 @@ public sealed class OnnxModel
     /// <summary>Version of the operator set by domain; the standard domain is the empty string.</summary>
     public IReadOnlyDictionary<string, int> Opsets { get; }
 
-    /// <exception cref="ModelException">The file is missing, malformed, past a limit, or uses what is not supported.</exception>
+    /// <exception cref="ModelException">The file is missing, malformed, past a limit, or uses what is not
+    /// supported.</exception>
     public static OnnxModel Load(string path, ModelLimits? limits = null)
     {
         using var file = Open(path);
-        return Load(file, $"model '{path}'", Path.GetDirectoryName(Path.GetFullPath(path)), limits ?? ModelLimits.Default);
+        return Load(file, $"model '{path}'", Path.GetDirectoryName(Path.GetFullPath(path)),
+            limits ?? ModelLimits.Default);
     }
 
     /// <summary>Reads from a stream; external data is refused, as there is no folder that it could be in.</summary>
@@ -56,7 +60,8 @@ public sealed class OnnxModel
         {
             if (import.Version is < 1 or > int.MaxValue)
             {
-                throw new ModelException(ModelError.Malformed, $"operator set '{import.Domain}' has the version {import.Version}");
+                throw new ModelException(ModelError.Malformed,
+                    $"operator set '{import.Domain}' has the version {import.Version}");
             }
             opsets[GraphReader.DomainOf(import.Domain)] = (int)import.Version;
         }
@@ -108,7 +113,8 @@ public sealed class OnnxModel
             buffered.Write(block, 0, read);
             if (buffered.Length > limits.FileBytesMax)
             {
-                throw ModelLimits.Exceeded($"model '{name}' is too long", limits.FileBytesMax, nameof(limits.FileBytesMax));
+                throw ModelLimits.Exceeded($"model '{name}' is too long", limits.FileBytesMax,
+                    nameof(limits.FileBytesMax));
             }
         }
         buffered.Position = 0;

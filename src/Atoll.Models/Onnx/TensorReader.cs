@@ -22,7 +22,8 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new ModelException(ModelError.Malformed, $"tensor file '{path}' is not a valid tensor: {e.Message}", e);
+            throw new ModelException(ModelError.Malformed, $"tensor file '{path}' is not a valid tensor: {e.Message}",
+                e);
         }
     }
 
@@ -33,13 +34,15 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
         var shape = proto.Dims.ToArray();
         if (shape.Any(d => d < 0))
         {
-            throw new ModelException(ModelError.InvalidShape, $"{where} has a negative dimension in [{string.Join(',', shape)}]");
+            throw new ModelException(ModelError.InvalidShape,
+                $"{where} has a negative dimension in [{string.Join(',', shape)}]");
         }
         var count = limits.CountElements(shape, where);
         var bytes = count * type.SizeInBytes();
         if (bytes > Array.MaxLength || (_constantBytes += bytes) > limits.ConstantBytesMax)
         {
-            throw ModelLimits.Exceeded($"{where} brings the constants to {_constantBytes} bytes", limits.ConstantBytesMax,
+            throw ModelLimits.Exceeded($"{where} brings the constants to {_constantBytes} bytes",
+                limits.ConstantBytesMax,
                 nameof(limits.ConstantBytesMax));
         }
         return new Tensor(type, shape, Bytes(proto, type, count, where));
@@ -51,7 +54,7 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
         return Enum.IsDefined(type) && type is not (ElementType.Undefined or ElementType.String)
             ? type
             : throw new ModelException(ModelError.UnsupportedType,
-                $"{where} has the data type {number} ({(Enum.IsDefined(type) ? type : "unknown")}), which is not supported");
+                $"{where} has the data type {number} ({type}), which is not supported");
     }
 
     private byte[] Bytes(TensorProto proto, ElementType type, long count, string where)
@@ -63,7 +66,8 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
         }
         if (proto.RawData.Length > 0)
         {
-            return proto.RawData.Length == bytes ? ArrayOf(proto.RawData) : throw Mismatch(where, count, proto.RawData.Length, "raw bytes");
+            return proto.RawData.Length == bytes ? ArrayOf(proto.RawData)
+                : throw Mismatch(where, count, proto.RawData.Length, "raw bytes");
         }
         return type switch
         {
@@ -97,7 +101,8 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
 
     /// <summary>A parsed byte string owns its array alone, so the array is taken over without a copy.</summary>
     private static byte[] ArrayOf(ByteString bytes) =>
-        MemoryMarshal.TryGetArray(bytes.Memory, out var segment) && segment.Array is { } array && array.Length == segment.Count
+        MemoryMarshal.TryGetArray(bytes.Memory, out var segment) && segment.Array is { } array &&
+            array.Length == segment.Count
             ? array
             : bytes.ToByteArray();
 

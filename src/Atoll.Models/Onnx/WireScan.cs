@@ -1,8 +1,9 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// Walks the protobuf wire form without building objects and refuses a file that is truncated or that would become more objects or
-/// list elements than the limits allow, since two bytes of a hostile file can ask for hundreds of bytes of memory.
+/// Walks the protobuf wire form without building objects and refuses a file that is truncated or that would become more
+/// objects or list elements than the limits allow, since two bytes of a hostile file can ask for hundreds of bytes of
+/// memory.
 /// </summary>
 internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
 {
@@ -13,7 +14,8 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
 
     private enum Message
     {
-        Model, Graph, Node, Attribute, Tensor, Sparse, ValueInfo, Type, TensorType, ElementOf, ShapeOf, Opset, Function, Entry,
+        Model, Graph, Node, Attribute, Tensor, Sparse, ValueInfo, Type, TensorType, ElementOf, ShapeOf, Opset,
+        Function, Entry,
     }
 
     /// <exception cref="ModelException">Malformed, or past a limit.</exception>
@@ -25,7 +27,8 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
     {
         if (stream.Length > limits.FileBytesMax)
         {
-            throw ModelLimits.Exceeded($"{where} has {stream.Length} bytes", limits.FileBytesMax, nameof(limits.FileBytesMax));
+            throw ModelLimits.Exceeded($"{where} has {stream.Length} bytes", limits.FileBytesMax,
+                nameof(limits.FileBytesMax));
         }
         Walk(root, stream.Length, 0);
     }
@@ -139,7 +142,8 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
     {
         if ((_elements += count) > limits.ElementsMax)
         {
-            throw ModelLimits.Exceeded($"{where} lists too many numbers", limits.ElementsMax, nameof(limits.ElementsMax));
+            throw ModelLimits.Exceeded($"{where} lists too many numbers", limits.ElementsMax,
+                nameof(limits.ElementsMax));
         }
     }
 
@@ -172,5 +176,6 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
     }
 
     private ModelException Malformed(string what) =>
-        new(ModelError.Malformed, $"{where} is not a valid protobuf file: {what} at byte {stream.Position} of {stream.Length}");
+        new(ModelError.Malformed,
+            $"{where} is not a valid protobuf file: {what} at byte {stream.Position} of {stream.Length}");
 }

@@ -21,7 +21,8 @@ internal static class ActivationOperators
         new("Clip", InferClip, Clip) { InputsMax = 3 },
     ];
 
-    private static OperatorDefinition Float(string name, Func<NodeAttributes, Func<double, double>> function, int since = 6) =>
+    private static OperatorDefinition Float(string name, Func<NodeAttributes, Func<double, double>> function,
+        int since = 6) =>
         new(name, ShapeRules.SameAsFirst, call => [UnaryOperators.Map(call, call.Input(0), function(call.Attributes))])
         {
             SinceOpset = since,
@@ -29,19 +30,24 @@ internal static class ActivationOperators
 
     private static Func<double, double> Leaky(double alpha) => x => x < 0 ? alpha * x : x;
 
-    private static Func<double, double> Exponential(double alpha, double gamma) => x => gamma * (x > 0 ? x : alpha * (Math.Exp(x) - 1));
+    private static Func<double, double> Exponential(double alpha, double gamma) => x =>
+        gamma * (x > 0 ? x : alpha * (Math.Exp(x) - 1));
 
-    private static Func<double, double> Celu(double alpha) => x => Math.Max(0, x) + Math.Min(0, alpha * (Math.Exp(x / alpha) - 1));
+    private static Func<double, double> Celu(double alpha) => x =>
+        Math.Max(0, x) + Math.Min(0, alpha * (Math.Exp(x / alpha) - 1));
 
     private static Func<double, double> Threshold(double alpha) => x => x > alpha ? x : 0;
 
-    private static Func<double, double> HardSigmoid(double alpha, double beta) => x => Math.Clamp(alpha * x + beta, 0, 1);
+    private static Func<double, double> HardSigmoid(double alpha, double beta) => x =>
+        Math.Clamp(alpha * x + beta, 0, 1);
 
-    private static Func<double, double> Shrink(double bias, double lambda) => x => x < -lambda ? x + bias : x > lambda ? x - bias : 0;
+    private static Func<double, double> Shrink(double bias, double lambda) => x => x < -lambda ? x + bias : x > lambda
+        ? x - bias : 0;
 
     private static double Gelu(double x) => 0.5 * x * (1 + ErrorFunction.Erf(x / Math.Sqrt(2)));
 
-    private static double GeluTanh(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+    private static double GeluTanh(double x) =>
+        0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
 
     private static void InferClip(OperatorCall call)
     {

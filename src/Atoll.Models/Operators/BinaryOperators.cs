@@ -23,8 +23,8 @@ internal static class BinaryOperators
     ];
 
     /// <summary>
-    /// The second input's shape as it is broadcast. Before opset 7 it is aligned at the attribute 'axis' instead of at the end, and a
-    /// slope of PRelu is aligned with the channels.
+    /// The second input's shape as it is broadcast. Before opset 7 it is aligned at the attribute 'axis' instead of at
+    /// the end, and a slope of PRelu is aligned with the channels.
     /// </summary>
     public static long[]? SecondShape(OperatorCall call)
     {
@@ -40,15 +40,20 @@ internal static class BinaryOperators
         }
         var axis = isSlope ? 1 : call.Axis(call.Attributes.Int("axis"), a.Length);
         var ones = a.Length - axis - b.Length;
-        return ones >= 0 ? [.. b, .. Enumerable.Repeat(1L, ones)] : throw call.Fail(ModelError.InvalidAttribute, $"axis {axis} is too far");
+        return ones >= 0 ? [.. b, .. Enumerable.Repeat(1L, ones)]
+            : throw call.Fail(ModelError.InvalidAttribute, $"axis {axis} is too far");
     }
 
-    public static Tensor Apply<TFunction>(OperatorCall call, Tensor a, Tensor b, long[] bShape) where TFunction : IBinaryFunction =>
-        NumericDispatch.Run(call, a.Type, new Action<TFunction>(a, b, bShape, ShapeRules.Broadcast(call, a.Shape, bShape)!));
+    public static Tensor Apply<TFunction>(OperatorCall call, Tensor a, Tensor b, long[] bShape)
+        where TFunction : IBinaryFunction =>
+        NumericDispatch.Run(call, a.Type,
+            new Action<TFunction>(a, b, bShape, ShapeRules.Broadcast(call, a.Shape, bShape)!));
 
     /// <summary>Applies a function of two numbers given as doubles.</summary>
-    public static Tensor Map(OperatorCall call, Tensor a, Tensor b, long[] bShape, Func<double, double, double> function) =>
-        NumericDispatch.Run(call, a.Type, new MapAction(a, Widen(call, b), bShape, ShapeRules.Broadcast(call, a.Shape, bShape)!, function));
+    public static Tensor Map(OperatorCall call, Tensor a, Tensor b, long[] bShape,
+        Func<double, double, double> function) =>
+        NumericDispatch.Run(call, a.Type,
+            new MapAction(a, Widen(call, b), bShape, ShapeRules.Broadcast(call, a.Shape, bShape)!, function));
 
     private static OperatorDefinition Pair<TFunction>(string name) where TFunction : IBinaryFunction =>
         new(name, InferSameTypePair, call => [Apply<TFunction>(call, call.Input(0), call.Input(1), SecondShape(call)!)])
@@ -59,7 +64,8 @@ internal static class BinaryOperators
     private static OperatorDefinition Many<TFunction>(string name) where TFunction : IBinaryFunction =>
         new(name, InferMany, call => [Fold<TFunction>(call)]) { InputsMax = int.MaxValue };
 
-    private static void InferPair(OperatorCall call) => call.Set(0, call.Type(0), ShapeRules.Broadcast(call, call.Shape(0), SecondShape(call)));
+    private static void InferPair(OperatorCall call) =>
+        call.Set(0, call.Type(0), ShapeRules.Broadcast(call, call.Shape(0), SecondShape(call)));
 
     private static void InferSameTypePair(OperatorCall call)
     {
@@ -89,12 +95,14 @@ internal static class BinaryOperators
         return [UnaryOperators.Map(call, Fold<Sum>(call), sum => sum / count)];
     }
 
-    private static Tensor[] Power(OperatorCall call) => [Map(call, call.Input(0), call.Input(1), SecondShape(call)!, Math.Pow)];
+    private static Tensor[] Power(OperatorCall call) =>
+        [Map(call, call.Input(0), call.Input(1), SecondShape(call)!, Math.Pow)];
 
     private static Tensor[] Modulo(OperatorCall call)
     {
         var (a, b) = (call.Input(0), call.Input(1));
-        return [call.Attributes.Int("fmod") != 0 ? Apply<Remainder>(call, a, b, b.Shape) : Apply<FloorModulo>(call, a, b, b.Shape)];
+        return [call.Attributes.Int("fmod") != 0 ? Apply<Remainder>(call, a, b, b.Shape)
+            : Apply<FloorModulo>(call, a, b, b.Shape)];
     }
 
     private static Tensor[] ParametricRectifier(OperatorCall call) =>
@@ -114,7 +122,8 @@ internal static class BinaryOperators
             var a = A.AsSpan<T>();
             var b = B.AsSpan<T>();
             var result = new T[Shape.Aggregate(1L, (count, dim) => count * dim)];
-            var walk = new StridedWalk(Shape, StridedWalk.Broadcast(A.Shape, Shape), StridedWalk.Broadcast(BShape, Shape));
+            var walk = new StridedWalk(Shape, StridedWalk.Broadcast(A.Shape, Shape),
+                StridedWalk.Broadcast(BShape, Shape));
             for (var i = 0; i < result.Length; i++, walk.Next())
             {
                 result[i] = TFunction.Invoke(a[(int)walk.Offsets[0]], b[(int)walk.Offsets[1]]);
@@ -123,7 +132,8 @@ internal static class BinaryOperators
         }
     }
 
-    private readonly record struct MapAction(Tensor A, double[] B, long[] BShape, long[] Shape, Func<double, double, double> Function)
+    private readonly record struct MapAction(Tensor A, double[] B, long[] BShape, long[] Shape,
+        Func<double, double, double> Function)
         : INumericAction
     {
         public Tensor Run<T>() where T : unmanaged, INumber<T>
@@ -131,10 +141,12 @@ internal static class BinaryOperators
             var a = A.AsSpan<T>();
             var data = new byte[Shape.Aggregate(1L, (count, dim) => count * dim) * A.Type.SizeInBytes()];
             var result = MemoryMarshal.Cast<byte, T>(data.AsSpan());
-            var walk = new StridedWalk(Shape, StridedWalk.Broadcast(A.Shape, Shape), StridedWalk.Broadcast(BShape, Shape));
+            var walk = new StridedWalk(Shape, StridedWalk.Broadcast(A.Shape, Shape),
+                StridedWalk.Broadcast(BShape, Shape));
             for (var i = 0; i < result.Length; i++, walk.Next())
             {
-                result[i] = T.CreateTruncating(Function(double.CreateTruncating(a[(int)walk.Offsets[0]]), B[walk.Offsets[1]]));
+                result[i] = T.CreateTruncating(Function(double.CreateTruncating(a[(int)walk.Offsets[0]]),
+                    B[walk.Offsets[1]]));
             }
             return new Tensor(A.Type, Shape, data);
         }

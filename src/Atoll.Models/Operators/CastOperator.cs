@@ -8,8 +8,10 @@ internal static class CastOperator
 {
     public static IEnumerable<OperatorDefinition> All =>
     [
-        new("Cast", call => call.Set(0, Target(call), call.Shape(0)), call => [Convert(call, call.Input(0), Target(call))]),
-        new("CastLike", call => call.Set(0, call.Type(1), call.Shape(0)), call => [Convert(call, call.Input(0), call.Type(1))])
+        new("Cast", call => call.Set(0, Target(call), call.Shape(0)), call =>
+            [Convert(call, call.Input(0), Target(call))]),
+        new("CastLike", call => call.Set(0, call.Type(1), call.Shape(0)), call =>
+            [Convert(call, call.Input(0), call.Type(1))])
         {
             InputsMin = 2, InputsMax = 2, SinceOpset = 15,
         },
@@ -26,7 +28,8 @@ internal static class CastOperator
         return NumericDispatch.Run(call, from, new From(call, tensor, to));
     }
 
-    private static ElementType Target(OperatorCall call) => TensorReader.TypeOf((int)call.Attributes.Int("to"), "attribute 'to'");
+    private static ElementType Target(OperatorCall call) =>
+        TensorReader.TypeOf((int)call.Attributes.Int("to"), "attribute 'to'");
 
     private readonly record struct From(OperatorCall Call, Tensor Tensor, ElementType To) : INumericAction
     {
@@ -46,7 +49,8 @@ internal static class CastOperator
         }
     }
 
-    private readonly record struct Into<TFrom>(Tensor Tensor, ElementType To) : INumericAction where TFrom : unmanaged, INumber<TFrom>
+    private readonly record struct Into<TFrom>(Tensor Tensor, ElementType To) : INumericAction
+        where TFrom : unmanaged, INumber<TFrom>
     {
         public Tensor Run<T>() where T : unmanaged, INumber<T>
         {

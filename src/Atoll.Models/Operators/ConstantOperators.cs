@@ -25,22 +25,26 @@ internal static class ConstantOperators
         return attributes.Tensor("value")
             ?? (attributes.Has("value_float") ? Tensor.Float([], [attributes.Float("value_float")])
             : attributes.Has("value_int") ? Tensor.Int64([], [attributes.Int("value_int")])
-            : attributes.Has("value_floats") ? Tensor.Float([attributes.Floats("value_floats").Length], attributes.Floats("value_floats"))
-            : attributes.Has("value_ints") ? Tensor.Int64([attributes.Ints("value_ints").Length], attributes.Ints("value_ints"))
+            : attributes.Has("value_floats")
+            ? Tensor.Float([attributes.Floats("value_floats").Length], attributes.Floats("value_floats"))
+            : attributes.Has("value_ints")
+            ? Tensor.Int64([attributes.Ints("value_ints").Length], attributes.Ints("value_ints"))
             : throw call.Fail(ModelError.InvalidAttribute, "it has no value of a supported kind"));
     }
 
     private static Tensor FillOf(OperatorCall call)
     {
         var fill = call.Attributes.Tensor("value") ?? Tensor.Float([1], [0f]);
-        return fill.ElementCount == 1 ? fill : throw call.Fail(ModelError.InvalidAttribute, "its value is not one element");
+        return fill.ElementCount == 1 ? fill
+            : throw call.Fail(ModelError.InvalidAttribute, "its value is not one element");
     }
 
     private static void InferFilled(OperatorCall call)
     {
         if (call.Constant(0) is null)
         {
-            call.Set(0, FillOf(call).Type, call.Shape(0) is [var rank] && rank is >= 0 and < 64 ? [.. Enumerable.Repeat(-1L, (int)rank)] : null);
+            call.Set(0, FillOf(call).Type, call.Shape(0) is [var rank] && rank is >= 0 and < 64
+                ? [.. Enumerable.Repeat(-1L, (int)rank)] : null);
             return;
         }
         var shape = call.IntsOf(0);
@@ -66,13 +70,15 @@ internal static class ConstantOperators
     {
         var (start, limit, step) = (Number(call, 0), Number(call, 1), Number(call, 2));
         var count = Math.Max(0, Math.Ceiling((limit - start) / step));
-        return count < 1L << 60 ? (long)count : throw call.Fail(ModelError.InvalidShape, $"from {start} to {limit} by {step} is no finite range");
+        return count < 1L << 60 ? (long)count
+            : throw call.Fail(ModelError.InvalidShape, $"from {start} to {limit} by {step} is no finite range");
     }
 
     private static double Number(OperatorCall call, int input) =>
         CastOperator.Convert(call, call.Input(input), ElementType.Float64).AsSpan<double>()[0];
 
-    private static Tensor[] Range(OperatorCall call) => [NumericDispatch.Run(call, call.Type(0), new RangeAction(call))];
+    private static Tensor[] Range(OperatorCall call) =>
+        [NumericDispatch.Run(call, call.Type(0), new RangeAction(call))];
 
     /// <summary>Keeps the triangle above or below the k-th diagonal of each matrix.</summary>
     private static Tensor[] Triangle(OperatorCall call)

@@ -14,7 +14,8 @@ internal static class ConvolutionOperators
     private static long Groups(OperatorCall call)
     {
         var groups = call.Attributes.Int("group", 1);
-        return groups is >= 1 and <= int.MaxValue ? groups : throw call.Fail(ModelError.InvalidAttribute, $"group is {groups}");
+        return groups is >= 1 and <= int.MaxValue ? groups
+            : throw call.Fail(ModelError.InvalidAttribute, $"group is {groups}");
     }
 
     private static bool TryShapes(OperatorCall call, out long[] x, out long[] w)
@@ -59,7 +60,8 @@ internal static class ConvolutionOperators
         var stated = call.Attributes.Ints("kernel_shape", [.. w.Skip(2)]);
         if (!stated.SequenceEqual(w.Skip(2)))
         {
-            throw call.Fail(ModelError.InvalidShape, $"kernel_shape [{string.Join(',', stated)}] is not that of the weight");
+            throw call.Fail(ModelError.InvalidShape,
+                $"kernel_shape [{string.Join(',', stated)}] is not that of the weight");
         }
     }
 
@@ -81,7 +83,8 @@ internal static class ConvolutionOperators
                 for (var c = 0; c < inChannels; c++)
                 {
                     var channel = m / perGroup * inChannels + c;
-                    lines.Add(x.AsSpan<float>().Slice((n * (int)x.Shape[1] + channel) * lines.InputSize, lines.InputSize),
+                    lines.Add(x.AsSpan<float>().Slice((n * (int)x.Shape[1] + channel) * lines.InputSize,
+                        lines.InputSize),
                         w.AsSpan<float>().Slice((m * inChannels + c) * lines.KernelSize, lines.KernelSize), plane);
                 }
             }
@@ -156,8 +159,10 @@ internal static class ConvolutionOperators
                 for (var c = 0; c < inChannels / groups; c++)
                 {
                     var channel = m / perGroup * (inChannels / groups) + c;
-                    lines.Scatter(x.AsSpan<float>().Slice((n * inChannels + channel) * lines.OutputSize, lines.OutputSize),
-                        w.AsSpan<float>().Slice((channel * perGroup + m % perGroup) * lines.KernelSize, lines.KernelSize), plane);
+                    lines.Scatter(x.AsSpan<float>().Slice((n * inChannels + channel) * lines.OutputSize,
+                        lines.OutputSize),
+                        w.AsSpan<float>().Slice((channel * perGroup + m % perGroup) * lines.KernelSize,
+                            lines.KernelSize), plane);
                 }
             }
         }

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>The error function to nearly double precision: its series near zero, the continued fraction of erfc beyond.</summary>
+/// <summary>
+/// The error function to nearly double precision: its series near zero, the continued fraction of erfc beyond.
+/// </summary>
 internal static class ErrorFunction
 {
     public static double Erf(double x)

@@ -11,14 +11,17 @@ internal static class LogicOperators
         Compare("GreaterOrEqual", 12, c => c is 0 or 1), Compare("LessOrEqual", 12, c => c is 0 or -1),
         Compare("And", 7, null), Compare("Or", 7, null), Compare("Xor", 7, null),
         new("Not", call => call.Set(0, ElementType.Bool, call.Shape(0)), Negate),
-        new("IsNaN", call => call.Set(0, ElementType.Bool, call.Shape(0)), call => Test(call, double.IsNaN)) { SinceOpset = 9 },
-        new("IsInf", call => call.Set(0, ElementType.Bool, call.Shape(0)), call => Test(call, Infinite(call))) { SinceOpset = 10 },
+        new("IsNaN", call => call.Set(0, ElementType.Bool, call.Shape(0)), call =>
+            Test(call, double.IsNaN)) { SinceOpset = 9 },
+        new("IsInf", call => call.Set(0, ElementType.Bool, call.Shape(0)), call =>
+            Test(call, Infinite(call))) { SinceOpset = 10 },
         new("Where", InferWhere, Choose) { InputsMin = 3, InputsMax = 3, SinceOpset = 9 },
         .. CastOperator.All,
     ];
 
     private static OperatorDefinition Compare(string name, int since, Func<int, bool>? holds) =>
-        new(name, InferComparison, call => [Compare(call, holds ?? Truth(name))]) { InputsMin = 2, InputsMax = 2, SinceOpset = since };
+        new(name, InferComparison, call => [Compare(call, holds ?? Truth(name))]) { InputsMin = 2, InputsMax = 2,
+            SinceOpset = since };
 
     /// <summary>Truth tables are comparisons of the sum of both bits, moved to where comparisons never are.</summary>
     private static Func<int, bool> Truth(string name) => name switch
@@ -53,12 +56,14 @@ internal static class LogicOperators
     }
 
     private static Tensor[] Negate(OperatorCall call) =>
-        [new Tensor(ElementType.Bool, call.Input(0).Shape, Array.ConvertAll(call.Input(0).Data, b => b == 0 ? (byte)1 : (byte)0))];
+        [new Tensor(ElementType.Bool, call.Input(0).Shape,
+            Array.ConvertAll(call.Input(0).Data, b => b == 0 ? (byte)1 : (byte)0))];
 
     private static Tensor[] Test(OperatorCall call, Func<double, bool> test)
     {
         var wide = CastOperator.Convert(call, call.Input(0), ElementType.Float64).AsSpan<double>().ToArray();
-        return [new Tensor(ElementType.Bool, call.OutputShape(), Array.ConvertAll(wide, v => test(v) ? (byte)1 : (byte)0))];
+        return [new Tensor(ElementType.Bool, call.OutputShape(),
+            Array.ConvertAll(wide, v => test(v) ? (byte)1 : (byte)0))];
     }
 
     private static Func<double, bool> Infinite(OperatorCall call)
@@ -95,7 +100,8 @@ internal static class LogicOperators
             var a = Call.Input(0).AsSpan<T>();
             var b = Call.Input(1).AsSpan<T>();
             var data = new byte[shape.Aggregate(1L, (count, dim) => count * dim)];
-            var walk = new StridedWalk(shape, StridedWalk.Broadcast(Call.Shape(0)!, shape), StridedWalk.Broadcast(Call.Shape(1)!, shape));
+            var walk = new StridedWalk(shape, StridedWalk.Broadcast(Call.Shape(0)!, shape),
+                StridedWalk.Broadcast(Call.Shape(1)!, shape));
             for (var i = 0; i < data.Length; i++, walk.Next())
             {
                 var (x, y) = (a[(int)walk.Offsets[0]], b[(int)walk.Offsets[1]]);

@@ -10,7 +10,8 @@ internal static class MatrixOperators
     ];
 
     /// <summary>c += a (rows × depth) · b (depth × columns), all row-major.</summary>
-    public static void Multiply(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> c, (int Rows, int Depth, int Columns) size)
+    public static void Multiply(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> c,
+        (int Rows, int Depth, int Columns) size)
     {
         for (var row = 0; row < size.Rows; row++)
         {
@@ -52,7 +53,8 @@ internal static class MatrixOperators
         }
         var stack = ShapeRules.Broadcast(call, a[..^2], b[..^2])!;
         call.Set(0, call.Type(0),
-            [.. stack, .. shapeA.Length == 1 ? Array.Empty<long>() : [a[^2]], .. shapeB.Length == 1 ? Array.Empty<long>() : [b[^1]]]);
+            [.. stack, .. shapeA.Length == 1 ? Array.Empty<long>() : [a[^2]], .. shapeB.Length == 1
+                ? Array.Empty<long>() : [b[^1]]]);
     }
 
     private static Tensor[] MatMul(OperatorCall call)
@@ -65,8 +67,10 @@ internal static class MatrixOperators
         var walk = new StridedWalk(stack, StridedWalk.Broadcast(a[..^2], stack), StridedWalk.Broadcast(b[..^2], stack));
         for (var at = 0; at < result.Length; at += size.Rows * size.Columns, walk.Next())
         {
-            Multiply(tensorA.AsSpan<float>().Slice((int)walk.Offsets[0] * size.Rows * size.Depth, size.Rows * size.Depth),
-                tensorB.AsSpan<float>().Slice((int)walk.Offsets[1] * size.Depth * size.Columns, size.Depth * size.Columns),
+            Multiply(tensorA.AsSpan<float>().Slice((int)walk.Offsets[0] * size.Rows * size.Depth,
+                size.Rows * size.Depth),
+                tensorB.AsSpan<float>().Slice((int)walk.Offsets[1] * size.Depth * size.Columns,
+                    size.Depth * size.Columns),
                 result.AsSpan(at, size.Rows * size.Columns), size);
         }
         return [Tensor.Float(call.OutputShape(), result)];
@@ -84,7 +88,8 @@ internal static class MatrixOperators
         {
             throw call.Fail(ModelError.InvalidShape, $"rows of {depth} meet columns of {other}");
         }
-        if (call.Shape(2) is { } c && (c.Length > 2 || ShapeRules.Broadcast(call, [rows, columns], c) is not [var m, var n] ||
+        if (call.Shape(2) is { } c && (c.Length > 2 ||
+            ShapeRules.Broadcast(call, [rows, columns], c) is not [var m, var n] ||
             (rows >= 0 && m != rows) || (columns >= 0 && n != columns)))
         {
             throw call.Fail(ModelError.InvalidShape, $"the addend does not broadcast to [{rows},{columns}]");
@@ -94,8 +99,10 @@ internal static class MatrixOperators
 
     private static Tensor[] Gemm(OperatorCall call)
     {
-        var a = call.Attributes.Int("transA") != 0 ? MovementOperators.Transpose(RequireFloat(call, 0), [1, 0]) : RequireFloat(call, 0);
-        var b = call.Attributes.Int("transB") != 0 ? MovementOperators.Transpose(RequireFloat(call, 1), [1, 0]) : RequireFloat(call, 1);
+        var a = call.Attributes.Int("transA") != 0 ? MovementOperators.Transpose(RequireFloat(call, 0), [1, 0])
+            : RequireFloat(call, 0);
+        var b = call.Attributes.Int("transB") != 0 ? MovementOperators.Transpose(RequireFloat(call, 1), [1, 0])
+            : RequireFloat(call, 1);
         var shape = call.OutputShape();
         var result = new float[shape[0] * shape[1]];
         Multiply(a.AsSpan<float>(), b.AsSpan<float>(), result, ((int)shape[0], (int)a.Shape[1], (int)shape[1]));

@@ -21,7 +21,8 @@ internal static class MovementOperators
         var axes = given.Select(a => call.Axis(a, rank)).ToArray();
         return axes.Length == rank && axes.Distinct().Count() == rank
             ? axes
-            : throw call.Fail(ModelError.InvalidAttribute, $"perm [{string.Join(',', given)}] is no order of {rank} axes");
+            : throw call.Fail(ModelError.InvalidAttribute,
+            $"perm [{string.Join(',', given)}] is no order of {rank} axes");
     }
 
     public static Tensor Transpose(Tensor tensor, int[] axes)
@@ -33,7 +34,8 @@ internal static class MovementOperators
     private static void InferTranspose(OperatorCall call) => call.Set(0, call.Type(0),
         call.Shape(0) is { } shape ? [.. Permutation(call, shape.Length).Select(a => shape[a])] : null);
 
-    private static Tensor[] Transpose(OperatorCall call) => [Transpose(call.Input(0), Permutation(call, call.Input(0).Shape.Length))];
+    private static Tensor[] Transpose(OperatorCall call) =>
+        [Transpose(call.Input(0), Permutation(call, call.Input(0).Shape.Length))];
 
     private static void InferConcat(OperatorCall call)
     {
@@ -54,10 +56,12 @@ internal static class MovementOperators
             }
             for (var i = 0; i < result.Length; i++)
             {
-                var joined = i == axis ? (result[i] < 0 || shape[i] < 0 ? -1 : checked(result[i] + shape[i])) : Math.Max(result[i], shape[i]);
+                var joined = i == axis ? (result[i] < 0 || shape[i] < 0 ? -1 : checked(result[i] + shape[i]))
+                    : Math.Max(result[i], shape[i]);
                 if (i != axis && result[i] >= 0 && shape[i] >= 0 && result[i] != shape[i])
                 {
-                    throw call.Fail(ModelError.InvalidShape, $"its inputs differ in dimension {i}, which is not the axis {axis}");
+                    throw call.Fail(ModelError.InvalidShape,
+                        $"its inputs differ in dimension {i}, which is not the axis {axis}");
                 }
                 result[i] = joined;
             }
@@ -102,9 +106,11 @@ internal static class MovementOperators
             var part = (shape[axis] + count - 1) / count;
             sizes = [.. Enumerable.Range(0, count).Select(i => Math.Clamp(shape[axis] - i * part, 0, part))];
         }
-        if (sizes is not null && (sizes.Length != count || sizes.Any(s => s < 0) || (shape[axis] >= 0 && sizes.Sum() != shape[axis])))
+        if (sizes is not null && (sizes.Length != count || sizes.Any(s => s < 0) ||
+            (shape[axis] >= 0 && sizes.Sum() != shape[axis])))
         {
-            throw call.Fail(ModelError.InvalidShape, $"dimension {axis} cannot be split into [{string.Join(',', sizes)}]");
+            throw call.Fail(ModelError.InvalidShape,
+                $"dimension {axis} cannot be split into [{string.Join(',', sizes)}]");
         }
         SetAll(call, shape, axis, sizes);
     }
@@ -145,7 +151,8 @@ internal static class MovementOperators
     }
 
     private static Tensor[] Expand(OperatorCall call) =>
-        [StridedWalk.Copy(call.Input(0), call.OutputShape(), StridedWalk.Broadcast(call.Input(0).Shape, call.OutputShape()))];
+        [StridedWalk.Copy(call.Input(0), call.OutputShape(),
+            StridedWalk.Broadcast(call.Input(0).Shape, call.OutputShape()))];
 
     private static void InferTile(OperatorCall call)
     {
@@ -187,8 +194,10 @@ internal static class MovementOperators
             throw call.Fail(ModelError.InvalidShape, $"blocks of {block} do not divide it");
         }
         call.Set(0, call.Type(0), toSpace
-            ? [shape[0], Unless(shape[1], shape[1] / area), Unless(shape[2], checked(shape[2] * block)), Unless(shape[3], checked(shape[3] * block))]
-            : [shape[0], Unless(shape[1], checked(shape[1] * area)), Unless(shape[2], shape[2] / block), Unless(shape[3], shape[3] / block)]);
+            ? [shape[0], Unless(shape[1], shape[1] / area), Unless(shape[2], checked(shape[2] * block)),
+            Unless(shape[3], checked(shape[3] * block))]
+            : [shape[0], Unless(shape[1], checked(shape[1] * area)), Unless(shape[2], shape[2] / block),
+            Unless(shape[3], shape[3] / block)]);
     }
 
     private static long Unless(long dim, long result) => dim < 0 ? -1 : result;

@@ -9,7 +9,8 @@ internal static class NormalizationOperators
         new("LogSoftmax", InferSoftmax, call => [Softmax(call, log: true)]),
         new("BatchNormalization", InferBatch, BatchNormalize) { InputsMin = 5, InputsMax = 5, OutputsMax = 5 },
         new("InstanceNormalization", InferInstance, InstanceNormalize) { InputsMin = 3, InputsMax = 3 },
-        new("LayerNormalization", InferLayer, LayerNormalize) { InputsMin = 2, InputsMax = 3, OutputsMax = 3, SinceOpset = 17 },
+        new("LayerNormalization", InferLayer, LayerNormalize) { InputsMin = 2, InputsMax = 3, OutputsMax = 3,
+            SinceOpset = 17 },
         new("LRN", ShapeRules.SameAsFirst, LocalResponse) { IsHeavy = true },
     ];
 
@@ -81,14 +82,16 @@ internal static class NormalizationOperators
             if (call.Shape(i) is { } scale && call.Shape(0) is { } shape && shape[1] >= 0 && scale is not [-1] &&
                 (scale.Length != 1 || scale[0] != shape[1]))
             {
-                throw call.Fail(ModelError.InvalidShape, $"input {i} is not one number for each of {shape[1]} channels");
+                throw call.Fail(ModelError.InvalidShape,
+                    $"input {i} is not one number for each of {shape[1]} channels");
             }
         }
     }
 
     private static Tensor[] BatchNormalize(OperatorCall call)
     {
-        var (x, scale, bias, mean, variance) = (Wide(call, 0), Wide(call, 1), Wide(call, 2), Wide(call, 3), Wide(call, 4));
+        var (x, scale, bias, mean, variance) = (Wide(call, 0), Wide(call, 1), Wide(call, 2), Wide(call, 3),
+            Wide(call, 4));
         var epsilon = call.Attributes.Float("epsilon", 1e-5f);
         var shape = call.Input(0).Shape;
         var plane = ShapeRules.Product(shape.Skip(2))!.Value;
@@ -153,7 +156,8 @@ internal static class NormalizationOperators
         var axis = call.Axis(call.Attributes.Int("axis", -1), shape.Length);
         for (var i = 1; i < call.InputCount; i++)
         {
-            if (call.Shape(i) is { } scale && ShapeRules.Broadcast(call, shape[axis..], scale)?.Length > shape.Length - axis)
+            if (call.Shape(i) is { } scale &&
+                ShapeRules.Broadcast(call, shape[axis..], scale)?.Length > shape.Length - axis)
             {
                 throw call.Fail(ModelError.InvalidShape, $"input {i} has more dimensions than are normalized");
             }

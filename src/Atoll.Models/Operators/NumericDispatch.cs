@@ -11,7 +11,8 @@ internal interface INumericAction
 internal static class NumericDispatch
 {
     /// <exception cref="ModelException">The type has no arithmetic here (bool, string, bfloat16).</exception>
-    public static Tensor Run<TAction>(OperatorCall call, ElementType type, TAction action) where TAction : INumericAction => type switch
+    public static Tensor Run<TAction>(OperatorCall call, ElementType type, TAction action)
+        where TAction : INumericAction => type switch
     {
         ElementType.Float32 => action.Run<float>(),
         ElementType.Float64 => action.Run<double>(),
@@ -28,7 +29,8 @@ internal static class NumericDispatch
     };
 
     /// <summary>Runs for floating-point types alone.</summary>
-    public static Tensor RunFloat<TAction>(OperatorCall call, ElementType type, TAction action) where TAction : INumericAction =>
+    public static Tensor RunFloat<TAction>(OperatorCall call, ElementType type, TAction action)
+        where TAction : INumericAction =>
         type is ElementType.Float32 or ElementType.Float64 or ElementType.Float16
             ? Run(call, type, action)
             : throw call.Fail(ModelError.UnsupportedType, $"it is not had for {type} tensors");

@@ -1,8 +1,8 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// One use of an operator: its node, what is known of its inputs, and the output types and shapes that its rule sets. To evaluate it, all
-/// inputs are constants, so that evaluators take their output shapes from the one shape rule.
+/// One use of an operator: its node, what is known of its inputs, and the output types and shapes that its rule sets.
+/// To evaluate it, all inputs are constants, so that evaluators take their output shapes from the one shape rule.
 /// </summary>
 public sealed class OperatorCall(GraphNode node, IReadOnlyList<TensorInfo?> inputs)
 {
@@ -33,7 +33,8 @@ public sealed class OperatorCall(GraphNode node, IReadOnlyList<TensorInfo?> inpu
     public Tensor? Constant(int input) => Has(input) ? inputs[input]!.Value.Constant : null;
 
     /// <summary>The input's value, when evaluating.</summary>
-    public Tensor Input(int input) => Constant(input) ?? throw Fail(ModelError.MissingTensor, $"input {input} has no value");
+    public Tensor Input(int input) => Constant(input) ?? throw Fail(ModelError.MissingTensor,
+        $"input {input} has no value");
 
     public void Set(int output, ElementType type, long[]? shape)
     {
@@ -46,9 +47,12 @@ public sealed class OperatorCall(GraphNode node, IReadOnlyList<TensorInfo?> inpu
     public TensorInfo Output(int output) => _outputs[output];
 
     /// <summary>The output's shape, when evaluating.</summary>
-    public long[] OutputShape(int output = 0) => _outputs[output].Shape ?? throw Fail(ModelError.InvalidShape, "the output's shape is unknown");
+    public long[] OutputShape(int output = 0) =>
+        _outputs[output].Shape ?? throw Fail(ModelError.InvalidShape, "the output's shape is unknown");
 
-    /// <summary>Whole numbers that moved from an attribute to an input; null and false when that input is not known yet.</summary>
+    /// <summary>
+    /// Whole numbers that moved from an attribute to an input; null and false when that input is not known yet.
+    /// </summary>
     public long[]? Ints(string attribute, int input, int inputSince, out bool known)
     {
         known = true;
@@ -85,13 +89,15 @@ public sealed class OperatorCall(GraphNode node, IReadOnlyList<TensorInfo?> inpu
     {
         if (Shape(input) is { } shape && (shape.Length < least || shape.Length > most))
         {
-            throw Fail(ModelError.InvalidShape, $"input {input} has rank {shape.Length}, not {least}{(most > least ? " or more" : "")}");
+            throw Fail(ModelError.InvalidShape,
+                $"input {input} has rank {shape.Length}, not {least}{(most > least ? " or more" : "")}");
         }
     }
 
     public ModelException Fail(ModelError error, string what)
     {
-        var shapes = inputs.Select(i => i is null ? "-" : $"{i.Value.Type}[{(i.Value.Shape is null ? "?" : string.Join(',', i.Value.Shape))}]");
+        var shapes = inputs.Select(i => i is null ? "-"
+            : $"{i.Value.Type}[{(i.Value.Shape is null ? "?" : string.Join(',', i.Value.Shape))}]");
         return new ModelException(error, $"node {node} (opset {Opset}; inputs {string.Join(", ", shapes)}): {what}");
     }
 }

@@ -1,7 +1,10 @@
 namespace Atoll.Models;
 
-/// <summary>One operator in one place: where it exists, how its output shapes follow, and a scalar reference that computes it.</summary>
-public sealed record OperatorDefinition(string Name, Action<OperatorCall> InferShapes, Func<OperatorCall, Tensor[]> Evaluate)
+/// <summary>
+/// One operator in one place: where it exists, how its output shapes follow, and a scalar reference that computes it.
+/// </summary>
+public sealed record OperatorDefinition(string Name, Action<OperatorCall> InferShapes,
+    Func<OperatorCall, Tensor[]> Evaluate)
 {
     /// <summary>Empty for the standard domain.</summary>
     public string Domain { get; init; } = "";
@@ -24,7 +27,10 @@ public sealed record OperatorDefinition(string Name, Action<OperatorCall> InferS
     /// <summary>The result follows from the inputs' shapes; their values are not read.</summary>
     public bool NeedsShapesOnly { get; init; }
 
-    /// <summary>Checks the counts and infers the output shapes; whatever a hostile node provokes becomes an error that names the node.</summary>
+    /// <summary>
+    /// Checks the counts and infers the output shapes; whatever a hostile node provokes becomes an error that names the
+    /// node.
+    /// </summary>
     /// <exception cref="ModelException">The node does not fit the operator.</exception>
     public void Infer(OperatorCall call) => Guard(call, () =>
     {
@@ -53,7 +59,8 @@ public sealed record OperatorDefinition(string Name, Action<OperatorCall> InferS
         {
             throw call.Fail(e.Error, e.Message);
         }
-        catch (Exception e) when (e is ArithmeticException or ArgumentException or IndexOutOfRangeException or NotSupportedException)
+        catch (Exception e) when (e is ArithmeticException or ArgumentException or IndexOutOfRangeException or
+            NotSupportedException)
         {
             throw call.Fail(ModelError.InvalidGraph, $"its inputs and attributes do not fit together: {e.Message}");
         }

@@ -15,18 +15,22 @@ public static class OperatorTable
 
     public static bool Has(string domain, string name, int opset) => Find(domain, name, opset) is not null;
 
-    public static OperatorDefinition? Find(string domain, string name, int opset) => Definitions.TryGetValue((domain, name), out var found)
+    public static OperatorDefinition? Find(string domain, string name, int opset) =>
+        Definitions.TryGetValue((domain, name), out var found)
         ? Array.Find(found, d => opset >= d.SinceOpset && opset <= d.UntilOpset)
         : null;
 
     /// <exception cref="ModelException">The operator is not had at the node's opset.</exception>
     public static OperatorDefinition Find(GraphNode node) => Find(node.Domain, node.Operator, node.Opset) ??
-        throw new ModelException(ModelError.UnsupportedOperator, $"node {node}: operator not supported at opset {node.Opset}");
+        throw new ModelException(ModelError.UnsupportedOperator,
+            $"node {node}: operator not supported at opset {node.Opset}");
 
     private static IEnumerable<OperatorDefinition> Families() =>
     [
-        .. UnaryOperators.All, .. BinaryOperators.All, .. LogicOperators.All, .. ActivationOperators.All, .. ShapeOperators.All,
-        .. MovementOperators.All, .. SliceOperators.All, .. GatherOperators.All, .. ConstantOperators.All, .. ReductionOperators.All,
+        .. UnaryOperators.All, .. BinaryOperators.All, .. LogicOperators.All, .. ActivationOperators.All,
+        .. ShapeOperators.All,
+        .. MovementOperators.All, .. SliceOperators.All, .. GatherOperators.All, .. ConstantOperators.All,
+        .. ReductionOperators.All,
         .. NormalizationOperators.All, .. MatrixOperators.All, .. ConvolutionOperators.All, .. PoolingOperators.All,
     ];
 }

@@ -7,7 +7,8 @@ internal static class PoolingOperators
     [
         new("MaxPool", InferPool, MaxPool) { OutputsMax = 2, IsHeavy = true },
         new("AveragePool", InferPool, AveragePool) { IsHeavy = true },
-        new("GlobalAveragePool", InferGlobal, call => [Global(call, values => values.ToArray().Average(v => (double)v))]),
+        new("GlobalAveragePool", InferGlobal, call =>
+            [Global(call, values => values.ToArray().Average(v => (double)v))]),
         new("GlobalMaxPool", InferGlobal, call => [Global(call, values => values.ToArray().Max())]),
     ];
 
@@ -57,7 +58,8 @@ internal static class PoolingOperators
             var value = x.AsSpan<float>()[at];
             if (value > values[output] || float.IsNaN(value))
             {
-                (values[output], indices[output]) = (value, columnMajor ? plane * input.Size + ColumnMajor(input.Offset, x.Shape) : at);
+                (values[output], indices[output]) = (value, columnMajor
+                    ? plane * input.Size + ColumnMajor(input.Offset, x.Shape) : at);
             }
         });
         return [CastOperator.Convert(call, Tensor.Float(shape, values), type), Tensor.Int64(shape, indices)];
@@ -81,7 +83,9 @@ internal static class PoolingOperators
         return [Tensor.Float(shape, [.. sums.Select((sum, i) => (float)(sum / Math.Max(1, counts[i])))])];
     }
 
-    /// <summary>Positions of each window that lie in the padded input; the overhang of a rounded-up last window does not count.</summary>
+    /// <summary>
+    /// Positions of each window that lie in the padded input; the overhang of a rounded-up last window does not count.
+    /// </summary>
     private static void CountPads(SpatialWindow window, long[] counts)
     {
         var plane = (int)ShapeRules.Product(window.Output)!.Value;
@@ -93,7 +97,8 @@ internal static class PoolingOperators
             {
                 var start = i % plane / strides[axis] % window.Output[axis] * window.Strides[axis];
                 var end = window.Input[axis] + window.PadsBegin[axis] + window.PadsEnd[axis];
-                counts[i] *= Math.Min(window.Kernel[axis], (end - start + window.Dilations[axis] - 1) / window.Dilations[axis]);
+                counts[i] *= Math.Min(window.Kernel[axis],
+                    (end - start + window.Dilations[axis] - 1) / window.Dilations[axis]);
             }
         }
     }
@@ -110,7 +115,10 @@ internal static class PoolingOperators
         return result;
     }
 
-    /// <summary>Calls back for every input element under every window, with the output, the plane and the element's place in the plane.</summary>
+    /// <summary>
+    /// Calls back for every input element under every window, with the output, the plane and the element's place in the
+    /// plane.
+    /// </summary>
     private static void Visit(OperatorCall call, long[] shape, Action<int, int, (int Offset, int Size)> action)
     {
         var window = WindowOf(call, shape);
@@ -137,7 +145,8 @@ internal static class PoolingOperators
         var offset = 0L;
         for (var axis = window.Rank - 1; axis >= 0; axis--)
         {
-            var at = output % window.Output[axis] * window.Strides[axis] + tap % window.Kernel[axis] * window.Dilations[axis] -
+            var at = output % window.Output[axis] * window.Strides[axis] +
+                tap % window.Kernel[axis] * window.Dilations[axis] -
                 window.PadsBegin[axis];
             if (at < 0 || at >= window.Input[axis])
             {

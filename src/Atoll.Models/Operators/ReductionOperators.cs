@@ -1,6 +1,9 @@
 namespace Atoll.Models;
 
-/// <summary>Operators that join the elements along axes. Axes are an attribute in older operator sets and an input in newer ones.</summary>
+/// <summary>
+/// Operators that join the elements along axes. Axes are an attribute in older operator sets and an input in newer
+/// ones.
+/// </summary>
 internal static class ReductionOperators
 {
     public static IEnumerable<OperatorDefinition> All =>
@@ -9,7 +12,8 @@ internal static class ReductionOperators
         Reduce("ReduceMax", 18, v => v.ToArray().Max()), Reduce("ReduceMin", 18, v => v.ToArray().Min()),
         Reduce("ReduceProd", 18, v => v.ToArray().Aggregate(1.0, (product, x) => product * x)),
         Reduce("ReduceL1", 18, v => Sum(v, Math.Abs)), Reduce("ReduceL2", 18, v => Math.Sqrt(Sum(v, x => x * x))),
-        Reduce("ReduceSumSquare", 18, v => Sum(v, x => x * x)), Reduce("ReduceLogSum", 18, v => Math.Log(Sum(v, x => x))),
+        Reduce("ReduceSumSquare", 18, v => Sum(v, x => x * x)),
+        Reduce("ReduceLogSum", 18, v => Math.Log(Sum(v, x => x))),
         Reduce("ReduceLogSumExp", 18, LogSumExp),
         new("ArgMax", InferArg, call => ArgBest(call, (x, best) => x > best)),
         new("ArgMin", InferArg, call => ArgBest(call, (x, best) => x < best)),
@@ -39,14 +43,16 @@ internal static class ReductionOperators
     }
 
     private static OperatorDefinition Reduce(string name, int axesInputSince, Reducer reducer) =>
-        new(name, call => InferReduction(call, axesInputSince), call => [Reduce(call, axesInputSince, reducer)]) { InputsMax = 2 };
+        new(name, call => InferReduction(call, axesInputSince), call =>
+            [Reduce(call, axesInputSince, reducer)]) { InputsMax = 2 };
 
     private static void InferReduction(OperatorCall call, int axesInputSince)
     {
         var keep = call.Attributes.Int("keepdims", 1) != 0;
         if (call.Shape(0) is not { } shape || Joined(call, axesInputSince, shape.Length) is not { } joined)
         {
-            call.Set(0, call.Type(0), call.Shape(0) is { } unknown && keep ? Array.ConvertAll(unknown, _ => -1L) : null);
+            call.Set(0, call.Type(0), call.Shape(0) is { } unknown && keep ? Array.ConvertAll(unknown, _ => -1L)
+                : null);
             return;
         }
         call.Set(0, call.Type(0), keep
@@ -103,7 +109,8 @@ internal static class ReductionOperators
         }
         var axis = call.Axis(call.Attributes.Int("axis"), shape.Length);
         var keep = call.Attributes.Int("keepdims", 1) != 0;
-        call.Set(0, ElementType.Int64, [.. shape[..axis], .. keep ? [1L] : Array.Empty<long>(), .. shape[(axis + 1)..]]);
+        call.Set(0, ElementType.Int64, [.. shape[..axis], .. keep ? [1L] : Array.Empty<long>(),
+            .. shape[(axis + 1)..]]);
     }
 
     private static Tensor[] ArgBest(OperatorCall call, Func<double, double, bool> better)

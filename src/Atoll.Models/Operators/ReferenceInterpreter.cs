@@ -1,6 +1,9 @@
 namespace Atoll.Models;
 
-/// <summary>Runs a graph node by node with the scalar reference evaluators: slow, plain, and the truth that compiled programs are tested against.</summary>
+/// <summary>
+/// Runs a graph node by node with the scalar reference evaluators: slow, plain, and the truth that compiled programs
+/// are tested against.
+/// </summary>
 public static class ReferenceInterpreter
 {
     /// <param name="graph">A graph as it was loaded, specialised or simplified.</param>
@@ -12,7 +15,8 @@ public static class ReferenceInterpreter
         var bounds = limits ?? ModelLimits.Default;
         if (inputs.Count != graph.Inputs.Count)
         {
-            throw new ModelException(ModelError.MissingTensor, $"graph '{graph.Name}' takes {graph.Inputs.Count} inputs, not {inputs.Count}");
+            throw new ModelException(ModelError.MissingTensor,
+                $"graph '{graph.Name}' takes {graph.Inputs.Count} inputs, not {inputs.Count}");
         }
         var tensors = new Dictionary<GraphValue, Tensor>();
         for (var i = 0; i < inputs.Count; i++)

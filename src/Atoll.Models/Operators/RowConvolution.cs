@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Convolves one plane with one kernel, output row by output row, over three spatial axes (missing leading ones are 1).</summary>
+/// <summary>
+/// Convolves one plane with one kernel, output row by output row, over three spatial axes (missing leading ones are 1).
+/// </summary>
 internal sealed class RowConvolution
 {
     private readonly int[] _input, _output, _kernel, _strides, _dilations, _pads;
@@ -72,6 +74,8 @@ internal sealed class RowConvolution
     private static int[] Three(long[] values, int missing) =>
         [.. Enumerable.Repeat(missing, 3 - values.Length), .. values.Select(v => checked((int)v))];
 
-    /// <summary>A run of outputs that one kernel element feeds: offsets into kernel, input and output, and the run's length.</summary>
+    /// <summary>
+    /// A run of outputs that one kernel element feeds: offsets into kernel, input and output, and the run's length.
+    /// </summary>
     private readonly record struct Row(int Kernel, int Input, int Output, int Count);
 }

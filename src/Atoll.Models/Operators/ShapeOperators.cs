@@ -1,6 +1,9 @@
 namespace Atoll.Models;
 
-/// <summary>Operators that rename the dimensions of a tensor and leave its elements where they are, and those that ask for its shape.</summary>
+/// <summary>
+/// Operators that rename the dimensions of a tensor and leave its elements where they are, and those that ask for its
+/// shape.
+/// </summary>
 internal static class ShapeOperators
 {
     public static IEnumerable<OperatorDefinition> All =>
@@ -15,13 +18,15 @@ internal static class ShapeOperators
         new("Size", call => call.Set(0, ElementType.Int64, []), SizeOf) { NeedsShapesOnly = true },
     ];
 
-    private static Tensor[] View(OperatorCall call) => [new Tensor(call.Type(0), call.OutputShape(), call.Input(0).Data)];
+    private static Tensor[] View(OperatorCall call) =>
+        [new Tensor(call.Type(0), call.OutputShape(), call.Input(0).Data)];
 
     private static void InferReshape(OperatorCall call)
     {
         if (call.Constant(1) is null)
         {
-            call.Set(0, call.Type(0), call.Shape(1) is [var rank] && rank is >= 0 and < 64 ? [.. Enumerable.Repeat(-1L, (int)rank)] : null);
+            call.Set(0, call.Type(0), call.Shape(1) is [var rank] && rank is >= 0 and < 64
+                ? [.. Enumerable.Repeat(-1L, (int)rank)] : null);
             return;
         }
         var target = call.IntsOf(1);
@@ -74,7 +79,8 @@ internal static class ShapeOperators
         }
         var given = call.Attributes.Int("axis", 1);
         var axis = given == shape.Length ? shape.Length : call.Axis(given, shape.Length);
-        call.Set(0, call.Type(0), [ShapeRules.Product(shape.Take(axis)) ?? -1, ShapeRules.Product(shape.Skip(axis)) ?? -1]);
+        call.Set(0, call.Type(0), [ShapeRules.Product(shape.Take(axis)) ?? -1,
+            ShapeRules.Product(shape.Skip(axis)) ?? -1]);
     }
 
     private static void InferSqueeze(OperatorCall call)
@@ -126,8 +132,10 @@ internal static class ShapeOperators
     /// <summary>In inference nothing is dropped, and the mask says that everything was kept.</summary>
     private static Tensor[] Dropout(OperatorCall call)
     {
-        var kept = new Tensor(ElementType.Bool, call.Input(0).Shape, [.. Enumerable.Repeat((byte)1, (int)call.Input(0).ElementCount)]);
-        return [call.Input(0), CastOperator.Convert(call, kept, call.OutputCount > 1 ? call.Output(1).Type : ElementType.Bool)];
+        var kept = new Tensor(ElementType.Bool, call.Input(0).Shape,
+            [.. Enumerable.Repeat((byte)1, (int)call.Input(0).ElementCount)]);
+        return [call.Input(0), CastOperator.Convert(call, kept, call.OutputCount > 1 ? call.Output(1).Type
+            : ElementType.Bool)];
     }
 
     private static (int Start, int End) Range(OperatorCall call, int rank)
@@ -157,5 +165,6 @@ internal static class ShapeOperators
         return [Tensor.Int64([end - start], shape.AsSpan(start, end - start))];
     }
 
-    private static Tensor[] SizeOf(OperatorCall call) => [Tensor.Int64([], [ShapeRules.Product(call.Shape(0)!)!.Value])];
+    private static Tensor[] SizeOf(OperatorCall call) =>
+        [Tensor.Int64([], [ShapeRules.Product(call.Shape(0)!)!.Value])];
 }

@@ -32,7 +32,8 @@ internal static class ShapeRules
             var (x, y) = (i <= a.Length ? a[^i] : 1, i <= b.Length ? b[^i] : 1);
             if (x != y && x > 1 && y != 1 && y >= 0 || x == 0 && y > 1)
             {
-                throw call.Fail(ModelError.InvalidShape, $"[{string.Join(',', a)}] and [{string.Join(',', b)}] do not broadcast");
+                throw call.Fail(ModelError.InvalidShape,
+                    $"[{string.Join(',', a)}] and [{string.Join(',', b)}] do not broadcast");
             }
             result[^i] = x == 1 ? y : y == 1 || x == y ? x : Math.Max(x, y);
             result[^i] = x == 0 || y == 0 ? 0 : result[^i];
@@ -56,7 +57,8 @@ internal static class ShapeRules
         {
             if (call.Has(i) && call.Type(i) != call.Type(first))
             {
-                throw call.Fail(ModelError.UnsupportedType, $"input {i} is {call.Type(i)} but input {first} is {call.Type(first)}");
+                throw call.Fail(ModelError.UnsupportedType,
+                    $"input {i} is {call.Type(i)} but input {first} is {call.Type(first)}");
             }
         }
     }

@@ -9,7 +9,9 @@ internal static class SliceOperators
         new("Pad", InferPad, Pad) { InputsMax = 4 },
     ];
 
-    /// <summary>Start, step and count along each axis; null while an index input or a sliced dimension is unknown.</summary>
+    /// <summary>
+    /// Start, step and count along each axis; null while an index input or a sliced dimension is unknown.
+    /// </summary>
     private static (long Start, long Step, long Count)[]? Cuts(OperatorCall call, long[] shape)
     {
         var starts = call.Ints("starts", 1, 10, out var startsKnown);
@@ -20,10 +22,12 @@ internal static class SliceOperators
         {
             return null;
         }
-        if (starts is null || ends is null || starts.Length != ends.Length || (axes ?? starts).Length != starts.Length ||
+        if (starts is null || ends is null || starts.Length != ends.Length ||
+            (axes ?? starts).Length != starts.Length ||
             (steps ?? starts).Length != starts.Length)
         {
-            throw call.Fail(ModelError.InvalidAttribute, "starts, ends, axes and steps are missing or differ in length");
+            throw call.Fail(ModelError.InvalidAttribute,
+                "starts, ends, axes and steps are missing or differ in length");
         }
         var cuts = Array.ConvertAll(shape, d => (Start: 0L, Step: 1L, Count: d));
         for (var i = 0; i < starts.Length; i++)
@@ -55,7 +59,8 @@ internal static class SliceOperators
     {
         var shape = call.Shape(0);
         var cuts = shape is null ? null : Cuts(call, shape);
-        call.Set(0, call.Type(0), cuts is null ? shape is null ? null : Array.ConvertAll(shape, _ => -1L) : [.. cuts.Select(c => c.Count)]);
+        call.Set(0, call.Type(0), cuts is null ? shape is null ? null : Array.ConvertAll(shape, _ => -1L)
+            : [.. cuts.Select(c => c.Count)]);
     }
 
     private static Tensor[] Slice(OperatorCall call)
@@ -125,7 +130,8 @@ internal static class SliceOperators
         var size = input.Type.SizeInBytes();
         var mode = Mode(call);
         var borders = Borders(call, input.Shape.Length)!;
-        var maps = borders.Select((b, axis) => Sources(call, mode, (b.Before, shape[axis]), input.Shape[axis])).ToArray();
+        var maps = borders.Select((b, axis) =>
+            Sources(call, mode, (b.Before, shape[axis]), input.Shape[axis])).ToArray();
         var fill = FillBytes(call, input.Type);
         var own = StridedWalk.RowMajor(input.Shape);
         var index = new long[shape.Length];

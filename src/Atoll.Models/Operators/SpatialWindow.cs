@@ -1,8 +1,8 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// Geometry of a convolution or pooling over the spatial axes (all after batch and channels): kernel, strides, dilations, and pads with
-/// automatic padding resolved. Unknown dimensions are -1, with zero pads.
+/// Geometry of a convolution or pooling over the spatial axes (all after batch and channels): kernel, strides,
+/// dilations, and pads with automatic padding resolved. Unknown dimensions are -1, with zero pads.
 /// </summary>
 public sealed record SpatialWindow
 {
@@ -25,7 +25,8 @@ public sealed record SpatialWindow
     /// <param name="call">A Conv, MaxPool or AveragePool.</param>
     /// <param name="input">Sizes of the input's spatial axes.</param>
     /// <param name="kernel">Sizes of the kernel's spatial axes.</param>
-    /// <exception cref="ModelException">An attribute has the wrong length or value, or the kernel does not fit.</exception>
+    /// <exception cref="ModelException">An attribute has the wrong length or value, or the kernel does not
+    /// fit.</exception>
     public static SpatialWindow Of(OperatorCall call, long[] input, long[] kernel)
     {
         var rank = input.Length;
@@ -34,7 +35,8 @@ public sealed record SpatialWindow
         var pads = List(call, "pads", 2 * rank, 0, least: 0);
         if (kernel.Length != rank || kernel.Any(k => k < 1))
         {
-            throw call.Fail(ModelError.InvalidAttribute, $"a kernel of [{string.Join(',', kernel)}] does not fit {rank} spatial axes");
+            throw call.Fail(ModelError.InvalidAttribute,
+                $"a kernel of [{string.Join(',', kernel)}] does not fit {rank} spatial axes");
         }
         var window = new SpatialWindow
         {
@@ -51,13 +53,16 @@ public sealed record SpatialWindow
     /// <summary>Input positions that one kernel covers along an axis.</summary>
     public long Extent(int axis) => checked((Kernel[axis] - 1) * Dilations[axis] + 1);
 
-    /// <summary>An attribute of one number per axis, all of them <paramref name="missing"/> when it is absent.</summary>
+    /// <summary>
+    /// An attribute of one number per axis, all of them <paramref name="missing"/> when it is absent.
+    /// </summary>
     public static long[] List(OperatorCall call, string attribute, int count, long missing, long least)
     {
         var values = call.Attributes.Ints(attribute, [.. Enumerable.Repeat(missing, count)]);
         return values.Length == count && values.All(v => v >= least && v <= int.MaxValue)
             ? (long[])values.Clone()
-            : throw call.Fail(ModelError.InvalidAttribute, $"{attribute} [{string.Join(',', values)}] are not {count} numbers from {least} on");
+            : throw call.Fail(ModelError.InvalidAttribute,
+            $"{attribute} [{string.Join(',', values)}] are not {count} numbers from {least} on");
     }
 
     private void Place(OperatorCall call, int axis)
@@ -68,7 +73,8 @@ public sealed record SpatialWindow
         {
             Output[axis] = size < 0 ? -1 : (size + stride - 1) / stride;
             var total = size < 0 ? 0 : Math.Max(0, (Output[axis] - 1) * stride + extent - size);
-            (PadsBegin[axis], PadsEnd[axis]) = mode == "SAME_UPPER" ? (total / 2, total - total / 2) : (total - total / 2, total / 2);
+            (PadsBegin[axis], PadsEnd[axis]) = mode == "SAME_UPPER" ? (total / 2, total - total / 2)
+                : (total - total / 2, total / 2);
             return;
         }
         if (mode == "VALID")
@@ -87,7 +93,8 @@ public sealed record SpatialWindow
         var room = size + PadsBegin[axis] + PadsEnd[axis] - extent;
         if (room < 0)
         {
-            throw call.Fail(ModelError.InvalidShape, $"a kernel that covers {extent} does not fit dimension {size} with its pads");
+            throw call.Fail(ModelError.InvalidShape,
+                $"a kernel that covers {extent} does not fit dimension {size} with its pads");
         }
         var ceil = call.Attributes.Int("ceil_mode") != 0;
         Output[axis] = (ceil ? (room + stride - 1) / stride : room / stride) + 1;

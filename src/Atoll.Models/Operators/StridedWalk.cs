@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Atoll.Models;
 
-/// <summary>Visits the elements of a row-major shape in order, keeping one offset per set of strides (in elements, zero to repeat).</summary>
+/// <summary>
+/// Visits the elements of a row-major shape in order, keeping one offset per set of strides (in elements, zero to
+/// repeat).
+/// </summary>
 internal sealed class StridedWalk
 {
     private readonly long[] _shape;
@@ -31,7 +34,9 @@ internal sealed class StridedWalk
         return strides;
     }
 
-    /// <summary>Strides that read a tensor of <paramref name="shape"/> as if it were broadcast to <paramref name="to"/>.</summary>
+    /// <summary>
+    /// Strides that read a tensor of <paramref name="shape"/> as if it were broadcast to <paramref name="to"/>.
+    /// </summary>
     public static long[] Broadcast(long[] shape, long[] to)
     {
         var own = RowMajor(shape);
@@ -76,7 +81,8 @@ internal sealed class StridedWalk
         }
     }
 
-    private static void Copy<T>(Tensor source, byte[] data, long[] shape, long[] strides, long start) where T : unmanaged
+    private static void Copy<T>(Tensor source, byte[] data, long[] shape, long[] strides, long start)
+        where T : unmanaged
     {
         var from = source.AsSpan<T>();
         var to = MemoryMarshal.Cast<byte, T>(data.AsSpan());

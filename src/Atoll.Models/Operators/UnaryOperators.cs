@@ -14,14 +14,18 @@ internal static class UnaryOperators
 {
     public static IEnumerable<OperatorDefinition> All =>
     [
-        Numeric<Absolute>("Abs"), Numeric<Negation>("Neg"), Numeric<Signum>("Sign") with { SinceOpset = 9 }, Numeric<Rectifier>("Relu"),
+        Numeric<Absolute>("Abs"), Numeric<Negation>("Neg"), Numeric<Signum>("Sign") with { SinceOpset = 9 },
+        Numeric<Rectifier>("Relu"),
         Float("Exp", Math.Exp), Float("Log", Math.Log), Float("Sqrt", Math.Sqrt), Float("Reciprocal", x => 1 / x),
-        Float("Floor", Math.Floor), Float("Ceil", Math.Ceiling), Float("Round", x => Math.Round(x, MidpointRounding.ToEven), 11),
+        Float("Floor", Math.Floor), Float("Ceil", Math.Ceiling),
+        Float("Round", x => Math.Round(x, MidpointRounding.ToEven), 11),
         Float("Sin", Math.Sin, 7), Float("Cos", Math.Cos, 7), Float("Tan", Math.Tan, 7), Float("Asin", Math.Asin, 7),
-        Float("Acos", Math.Acos, 7), Float("Atan", Math.Atan, 7), Float("Sinh", Math.Sinh, 9), Float("Cosh", Math.Cosh, 9),
+        Float("Acos", Math.Acos, 7), Float("Atan", Math.Atan, 7), Float("Sinh", Math.Sinh, 9),
+        Float("Cosh", Math.Cosh, 9),
         Float("Asinh", Math.Asinh, 9), Float("Acosh", Math.Acosh, 9), Float("Atanh", Math.Atanh, 9),
         Float("Tanh", Math.Tanh), Float("Sigmoid", Sigmoid), Float("Erf", ErrorFunction.Erf, 9),
-        Float("Softplus", x => Math.Max(x, 0) + LogOnePlus(Math.Exp(-Math.Abs(x))), 1), Float("Softsign", x => x / (1 + Math.Abs(x)), 1),
+        Float("Softplus", x => Math.Max(x, 0) + LogOnePlus(Math.Exp(-Math.Abs(x))), 1),
+        Float("Softsign", x => x / (1 + Math.Abs(x)), 1),
         Float("HardSwish", x => x * Math.Clamp(x / 6 + 0.5, 0, 1), 14),
         Float("Mish", x => x * Math.Tanh(Math.Max(x, 0) + LogOnePlus(Math.Exp(-Math.Abs(x)))), 18),
     ];
@@ -29,7 +33,8 @@ internal static class UnaryOperators
     public static double Sigmoid(double x) => x >= 0 ? 1 / (1 + Math.Exp(-x)) : Math.Exp(x) / (1 + Math.Exp(x));
 
     /// <summary>A floating-point function computed in double precision.</summary>
-    public static OperatorDefinition Float(string name, Func<double, double> function, int since = OperatorTable.OldestOpset) =>
+    public static OperatorDefinition Float(string name, Func<double, double> function,
+        int since = OperatorTable.OldestOpset) =>
         new(name, ShapeRules.SameAsFirst, call => [Map(call, call.Input(0), function)]) { SinceOpset = since };
 
     public static Tensor Map(OperatorCall call, Tensor input, Func<double, double> function) =>
@@ -43,7 +48,8 @@ internal static class UnaryOperators
     }
 
     private static OperatorDefinition Numeric<TFunction>(string name) where TFunction : IUnaryFunction =>
-        new(name, ShapeRules.SameAsFirst, call => [NumericDispatch.Run(call, call.Type(0), new Action<TFunction>(call.Input(0)))]);
+        new(name, ShapeRules.SameAsFirst, call =>
+            [NumericDispatch.Run(call, call.Type(0), new Action<TFunction>(call.Input(0)))]);
 
     private readonly record struct Action<TFunction>(Tensor Input) : INumericAction where TFunction : IUnaryFunction
     {

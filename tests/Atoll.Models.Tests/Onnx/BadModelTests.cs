@@ -3,11 +3,14 @@ using Google.Protobuf;
 
 namespace Atoll.Models.Tests;
 
-/// <summary>Every kind of bad model is refused with an error that says what, where, and which setting limits it.</summary>
+/// <summary>
+/// Every kind of bad model is refused with an error that says what, where, and which setting limits it.
+/// </summary>
 public sealed class BadModelTests
 {
     [Fact]
-    public void Missing_file_is_not_found() => Refused(ModelError.NotFound, () => OnnxModel.Load("/nowhere/model.onnx"), "/nowhere/model.onnx");
+    public void Missing_file_is_not_found() =>
+        Refused(ModelError.NotFound, () => OnnxModel.Load("/nowhere/model.onnx"), "/nowhere/model.onnx");
 
     [Fact]
     public void Empty_file_holds_no_graph() => Refused(ModelError.Malformed, () => ProtoModel.Load([]), "no graph");
@@ -34,7 +37,8 @@ public sealed class BadModelTests
     public void Truncated_protobuf_names_file_and_position()
     {
         var bytes = ProtoModel.Mixed().ToBytes();
-        Refused(ModelError.Malformed, () => ProtoModel.Load(bytes[..(bytes.Length / 2)]), "test.onnx", "claims", "byte");
+        Refused(ModelError.Malformed, () => ProtoModel.Load(bytes[..(bytes.Length / 2)]), "test.onnx", "claims",
+            "byte");
     }
 
     [Fact]
@@ -43,7 +47,8 @@ public sealed class BadModelTests
 
     [Fact]
     public void Duplicate_tensor_name_is_refused() => Refused(ModelError.InvalidGraph, () => new ProtoModel()
-        .Input("x", 2).Node("Relu", "x", "y").Node("Abs", "x", "y").Output("y", 2).Load(), "'y'", "more than once", "Abs_1");
+        .Input("x", 2).Node("Relu", "x", "y").Node("Abs", "x", "y").Output("y", 2).Load(), "'y'", "more than once",
+            "Abs_1");
 
     [Fact]
     public void Node_that_makes_an_input_again_is_refused() => Refused(ModelError.InvalidGraph, () => new ProtoModel()
@@ -58,28 +63,35 @@ public sealed class BadModelTests
         .Input("x", 2).Output("ghost", 2).Load(), "ghost", "outputs");
 
     [Fact]
-    public void Shapes_that_do_not_broadcast_are_refused_with_the_node() => Refused(ModelError.InvalidShape, () => new ProtoModel()
+    public void Shapes_that_do_not_broadcast_are_refused_with_the_node() =>
+        Refused(ModelError.InvalidShape, () => new ProtoModel()
         .Input("x", 2, 3).Input("z", 4).Node("Add", "x z", "y").Output("y", 2, 3).Load(), "Add_0", "[2,3]", "[4]");
 
     [Fact]
-    public void Declared_output_shape_that_is_not_met_is_refused() => Refused(ModelError.InvalidShape, () => new ProtoModel()
+    public void Declared_output_shape_that_is_not_met_is_refused() =>
+        Refused(ModelError.InvalidShape, () => new ProtoModel()
         .Input("x", 2, 3).Node("Relu", "x", "y").Output("y", 3, 2).Load(), "'y'", "[3,2]", "[2,3]");
 
     [Fact]
-    public void Input_of_2_to_the_60_elements_names_the_setting() => Refused(ModelError.LimitExceeded, () => new ProtoModel()
+    public void Input_of_2_to_the_60_elements_names_the_setting() =>
+        Refused(ModelError.LimitExceeded, () => new ProtoModel()
         .Input("x", 1L << 60).Node("Relu", "x", "y").Output("y", 1L << 60).Load(), "'x'", "Models:Limits:ElementsMax");
 
     [Fact]
-    public void Product_of_dimensions_that_would_overflow_is_refused() => Refused(ModelError.LimitExceeded, () => new ProtoModel()
-        .Input("x", 1L << 28, 1L << 28, 1L << 28).Node("Relu", "x", "y").Output("y").Load(), "Models:Limits:ElementsMax");
+    public void Product_of_dimensions_that_would_overflow_is_refused() =>
+        Refused(ModelError.LimitExceeded, () => new ProtoModel()
+        .Input("x", 1L << 28, 1L << 28, 1L << 28).Node("Relu", "x", "y").Output("y").Load(),
+            "Models:Limits:ElementsMax");
 
     [Fact]
     public void Initializer_that_claims_more_than_it_holds_is_refused_before_memory_is_taken() =>
-        Refused(ModelError.InvalidShape, () => new ProtoModel().Float("w", [1 << 28], 1f).Node("Relu", "w", "y").Output("y").Load(),
+        Refused(ModelError.InvalidShape, () =>
+            new ProtoModel().Float("w", [1 << 28], 1f).Node("Relu", "w", "y").Output("y").Load(),
             "'w'", "1 values", "268435456");
 
     [Fact]
-    public void Constants_past_their_budget_name_the_setting() => Refused(ModelError.LimitExceeded, () => ProtoModel.Mixed()
+    public void Constants_past_their_budget_name_the_setting() =>
+        Refused(ModelError.LimitExceeded, () => ProtoModel.Mixed()
         .Load(new ModelLimits { ConstantBytesMax = 100 }), "Models:Limits:ConstantBytesMax");
 
     [Fact]
@@ -88,7 +100,8 @@ public sealed class BadModelTests
 
     [Fact]
     public void Too_high_rank_names_the_setting() => Refused(ModelError.LimitExceeded, () => new ProtoModel()
-        .Input("x", 1, 1, 1, 1, 1, 1, 1, 1, 1).Node("Relu", "x", "y").Output("y").Load(), "rank 9", "Models:Limits:RankMax");
+        .Input("x", 1, 1, 1, 1, 1, 1, 1, 1, 1).Node("Relu", "x", "y").Output("y").Load(), "rank 9",
+            "Models:Limits:RankMax");
 
     [Fact]
     public void Too_many_nodes_name_the_setting() => Refused(ModelError.LimitExceeded, () => ProtoModel.Mixed()
@@ -103,14 +116,18 @@ public sealed class BadModelTests
         .Load(new ModelLimits { RecordsMax = 10 }), "Models:Limits:RecordsMax");
 
     [Fact]
-    public void Computed_result_past_the_element_limit_is_refused() => Refused(ModelError.LimitExceeded, () => new ProtoModel()
-        .Int64("s", [4], 1 << 15, 1 << 15, 1 << 15, 1 << 15).Node("ConstantOfShape", "s", "y").Output("y").Load(), "Models:Limits:ElementsMax");
+    public void Computed_result_past_the_element_limit_is_refused() =>
+        Refused(ModelError.LimitExceeded, () => new ProtoModel()
+        .Int64("s", [4], 1 << 15, 1 << 15, 1 << 15, 1 << 15).Node("ConstantOfShape", "s", "y").Output("y").Load(),
+            "Models:Limits:ElementsMax");
 
     [Fact]
     public void All_unsupported_operators_are_named_at_once()
     {
-        var model = new ProtoModel().Input("x", 2).Node("Frobnicate", "x", "a").Node("Relu", "a", "b").Node("Loop", "b", "y").Output("y", 2);
-        Refused(ModelError.UnsupportedOperator, () => model.Load(), "Frobnicate (node 'Frobnicate_0', opset 13)", "Loop (node 'Loop_2', opset 13)");
+        var model = new ProtoModel().Input("x", 2).Node("Frobnicate", "x", "a").Node("Relu", "a", "b").Node("Loop",
+            "b", "y").Output("y", 2);
+        Refused(ModelError.UnsupportedOperator, () => model.Load(), "Frobnicate (node 'Frobnicate_0', opset 13)",
+            "Loop (node 'Loop_2', opset 13)");
     }
 
     [Fact]
@@ -126,7 +143,8 @@ public sealed class BadModelTests
     [Theory]
     [InlineData(5)]
     [InlineData(99)]
-    public void Operator_set_that_is_not_had_is_refused(int opset) => Refused(ModelError.UnsupportedOperator, () => new ProtoModel(opset)
+    public void Operator_set_that_is_not_had_is_refused(int opset) =>
+        Refused(ModelError.UnsupportedOperator, () => new ProtoModel(opset)
         .Input("x", 2).Node("Relu", "x", "y").Output("y", 2).Load(), $"opset {opset}");
 
     [Theory]
@@ -136,13 +154,16 @@ public sealed class BadModelTests
     public void Element_type_that_is_not_had_is_refused(int type)
     {
         var model = new ProtoModel().Node("Relu", "w", "y").Output("y", 1);
-        model.Graph.Initializer.Add(new TensorProto { Name = "w", DataType = type, Dims = { 1 }, RawData = ByteString.CopyFrom(0) });
+        model.Graph.Initializer.Add(new TensorProto { Name = "w", DataType = type, Dims = { 1 },
+            RawData = ByteString.CopyFrom(0) });
         Refused(ModelError.UnsupportedType, () => model.Load(), "'w'", $"{type}");
     }
 
     [Fact]
-    public void Attribute_of_the_wrong_kind_is_refused_with_the_node() => Refused(ModelError.InvalidAttribute, () => new ProtoModel()
-        .Input("x", 2, 3).Node("Transpose", "x", "y", ProtoModel.Int("perm", 1)).Output("y").Load(), "Transpose_0", "perm");
+    public void Attribute_of_the_wrong_kind_is_refused_with_the_node() =>
+        Refused(ModelError.InvalidAttribute, () => new ProtoModel()
+        .Input("x", 2, 3).Node("Transpose", "x", "y", ProtoModel.Int("perm", 1)).Output("y").Load(), "Transpose_0",
+            "perm");
 
     [Fact]
     public void Too_many_inputs_are_refused() => Refused(ModelError.InvalidGraph, () => new ProtoModel()
@@ -153,8 +174,10 @@ public sealed class BadModelTests
         .Input("x", 2).Node("Add", "x -", "y").Output("y", 2).Load(), "Add_0");
 
     [Fact]
-    public void Division_of_constants_by_zero_is_refused_with_the_node() => Refused(ModelError.InvalidGraph, () => new ProtoModel()
-        .Int64("a", [1], 1).Int64("z", [1], 0).Node("Div", "a z", "y").Node("Cast", "y", "f", ProtoModel.Int("to", 1)).Output("f", 1).Load(), "Div_0");
+    public void Division_of_constants_by_zero_is_refused_with_the_node() =>
+        Refused(ModelError.InvalidGraph, () => new ProtoModel()
+        .Int64("a", [1], 1).Int64("z", [1], 0).Node("Div", "a z", "y").Node("Cast", "y", "f",
+            ProtoModel.Int("to", 1)).Output("f", 1).Load(), "Div_0");
 
     private static void Refused(ModelError error, Action load, params string[] parts)
     {

@@ -23,7 +23,8 @@ public sealed class ExternalDataTests : IDisposable
     {
         _folder.CreateSubdirectory("data");
         Write("data/weights.bin", [3, 4]);
-        Assert.Equal([3f, 4], ReferenceInterpreter.Run(Load("data/weights.bin", 0, 8).Graph, [])[0].AsSpan<float>().ToArray());
+        Assert.Equal([3f, 4], ReferenceInterpreter.Run(Load("data/weights.bin", 0, 8).Graph,
+            [])[0].AsSpan<float>().ToArray());
     }
 
     [Theory]
@@ -33,7 +34,8 @@ public sealed class ExternalDataTests : IDisposable
     [InlineData("..\\weights.bin")]
     [InlineData("C:/weights.bin")]
     [InlineData("")]
-    public void Location_outside_the_folder_is_refused(string location) => Refused(location, 0, 8, "'w'", "inside the model's folder");
+    public void Location_outside_the_folder_is_refused(string location) =>
+        Refused(location, 0, 8, "'w'", "inside the model's folder");
 
     [Fact]
     public void Symbolic_link_is_refused()

@@ -1,6 +1,8 @@
 namespace Atoll.Models.Tests;
 
-/// <summary>Mutated model files: the reader either refuses them with a ModelException or yields a graph that can be simplified.</summary>
+/// <summary>
+/// Mutated model files: the reader either refuses them with a ModelException or yields a graph that can be simplified.
+/// </summary>
 public sealed class OnnxFuzzTests(ITestOutputHelper output)
 {
     private const int Mutations = 6000;

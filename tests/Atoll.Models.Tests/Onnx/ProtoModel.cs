@@ -44,7 +44,8 @@ internal sealed class ProtoModel
     {
         Graph.Node.Add(new NodeProto
         {
-            OpType = op, Name = $"{op}_{Graph.Node.Count}", Input = { Split(inputs) }, Output = { Split(outputs) }, Attribute = { attributes },
+            OpType = op, Name = $"{op}_{Graph.Node.Count}", Input = { Split(inputs) }, Output = { Split(outputs) },
+            Attribute = { attributes },
         });
         return this;
     }
@@ -66,7 +67,8 @@ internal sealed class ProtoModel
         }
         return new ValueInfoProto
         {
-            Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1, Shape = dims } },
+            Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1,
+                Shape = dims } },
         };
     }
 
@@ -74,9 +76,12 @@ internal sealed class ProtoModel
 
     public OnnxModel Load(ModelLimits? limits = null) => Load(ToBytes(), limits);
 
-    public static OnnxModel Load(byte[] bytes, ModelLimits? limits = null) => OnnxModel.Load(new MemoryStream(bytes), "test.onnx", limits);
+    public static OnnxModel Load(byte[] bytes, ModelLimits? limits = null) =>
+        OnnxModel.Load(new MemoryStream(bytes), "test.onnx", limits);
 
-    /// <summary>Two convolutions, a pool, shape arithmetic and a product: something of each kind for the fuzzer.</summary>
+    /// <summary>
+    /// Two convolutions, a pool, shape arithmetic and a product: something of each kind for the fuzzer.
+    /// </summary>
     public static ProtoModel Mixed() => new ProtoModel()
         .Input("x", -1, 2, 6, 6)
         .Float("w", [3, 2, 3, 3], [.. Enumerable.Range(0, 54).Select(i => (i % 7 - 3) / 8f)])
@@ -94,5 +99,6 @@ internal sealed class ProtoModel
         .Node("Softmax", "z", "y", Int("axis", -1))
         .Output("y", -1, 4);
 
-    private static string[] Split(string names) => names.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(n => n == "-" ? "" : n).ToArray();
+    private static string[] Split(string names) =>
+        names.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(n => n == "-" ? "" : n).ToArray();
 }

@@ -1,8 +1,9 @@
 namespace Atoll.Models.Tests;
 
 /// <summary>
-/// Runs the directories of ONNX's own test data: a model, and data sets of inputs with the outputs that are expected. How the graph is
-/// computed is the caller's choice, so that the interpreter and compiled programs are held to the same truth.
+/// Runs the directories of ONNX's own test data: a model, and data sets of inputs with the outputs that are expected.
+/// How the graph is computed is the caller's choice, so that the interpreter and compiled programs are held to the same
+/// truth.
 /// </summary>
 public static class OnnxTestData
 {
@@ -13,19 +14,26 @@ public static class OnnxTestData
 
     public const string Root = "/usr/share/libonnx-testdata/data";
 
-    /// <summary>Test directories of a suite such as "simple"; none when the Debian package libonnx-testdata is absent.</summary>
+    /// <summary>
+    /// Test directories of a suite such as "simple"; none when the Debian package libonnx-testdata is absent.
+    /// </summary>
     public static IReadOnlyList<string> Find(string suite) => Directory.Exists(Path.Combine(Root, suite))
-        ? [.. Directory.GetDirectories(Path.Combine(Root, suite)).Where(d => File.Exists(Path.Combine(d, "model.onnx"))).Order()]
+        ? [.. Directory.GetDirectories(Path.Combine(Root, suite))
+            .Where(d => File.Exists(Path.Combine(d, "model.onnx"))).Order()]
         : [];
 
-    /// <summary>Names for a theory, "suite/test"; one empty name when there is none, so that the theory can say why it skips.</summary>
+    /// <summary>
+    /// Names for a theory, "suite/test"; one empty name when there is none, so that the theory can say why it skips.
+    /// </summary>
     public static IEnumerable<TheoryDataRow<string>> Rows(params string[] suites)
     {
         var names = suites.SelectMany(s => Find(s).Select(d => $"{s}/{Path.GetFileName(d)}")).DefaultIfEmpty("");
         return names.Select(n => new TheoryDataRow<string>(n));
     }
 
-    /// <summary>Loads the test's model; skips the test when the package or one of the model's operators or types is not had.</summary>
+    /// <summary>
+    /// Loads the test's model; skips the test when the package or one of the model's operators or types is not had.
+    /// </summary>
     public static Graph Load(string name)
     {
         Assert.SkipWhen(name.Length == 0, "the Debian package libonnx-testdata is not installed");

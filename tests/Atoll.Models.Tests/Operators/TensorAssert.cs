@@ -14,7 +14,8 @@ public static class TensorAssert
         for (var i = 0; i < x.Length; i++)
         {
             var same = x[i].Equals(y[i]) || Math.Abs(x[i] - y[i]) <= absolute + relative * Math.Abs(x[i]);
-            Assert.True(same, string.Create(CultureInfo.InvariantCulture, $"{what}: element {i} is {y[i]:R}, not {x[i]:R}"));
+            Assert.True(same, string.Create(CultureInfo.InvariantCulture,
+                $"{what}: element {i} is {y[i]:R}, not {x[i]:R}"));
         }
     }
 

@@ -1,6 +1,8 @@
 namespace Atoll.Models.Tests;
 
-/// <summary>Single-operator tests of ONNX's data that use a form of an operator that is not had, with the reason.</summary>
+/// <summary>
+/// Single-operator tests of ONNX's data that use a form of an operator that is not had, with the reason.
+/// </summary>
 internal static class UnhadNodeTests
 {
     /// <summary>Null when the test is to be run.</summary>

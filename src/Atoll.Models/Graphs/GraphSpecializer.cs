@@ -83,7 +83,7 @@ internal static class GraphSpecializer
             if (input.DimNames?[i] is { } symbol && !symbols.TryAdd(symbol, shape[i]) && symbols[symbol] != shape[i])
             {
                 throw new ModelException(ModelError.InvalidShape,
-                    $"{where}: dimension {i} is '{symbol}', {symbols[symbol]} in another input and {shape[i]} here");
+                    $"{where}: dimension {i} is '{symbol}', {symbols[symbol]} elsewhere and {shape[i]} here");
             }
         }
     }

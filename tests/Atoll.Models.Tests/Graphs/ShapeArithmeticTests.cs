@@ -77,10 +77,10 @@ public sealed class ShapeArithmeticTests
     public void One_symbol_with_two_sizes_is_refused()
     {
         var model = new ProtoModel().Input("a", -1).Input("b", -1).Node("Add", "a b", "y").Output("y", -1);
-        model.Graph.Input[1].Type.TensorType.Shape.Dim[0].DimParam = "a_n";
+        model.Graph.Input[1].Type.TensorType.Shape.Dim[0].DimParam = "a_0";
         var shapes = new Dictionary<string, long[]> { ["a"] = [3], ["b"] = [1] };
         var e = Assert.Throws<ModelException>(() => model.Load().Graph.WithInputShapes(shapes));
-        Assert.Contains("'a_n'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'a_0'", e.Message, StringComparison.Ordinal);
     }
 
     /// <summary>(batch, tokens, 8) to (batch, 2 heads, tokens, 4), as exporters write it.</summary>

@@ -62,7 +62,7 @@ internal sealed class ProtoModel
         var dims = new TensorShapeProto();
         foreach (var dim in shape)
         {
-            dims.Dim.Add(dim == -1 ? new TensorShapeProto.Types.Dimension { DimParam = $"{name}_n" }
+            dims.Dim.Add(dim == -1 ? new TensorShapeProto.Types.Dimension { DimParam = $"{name}_{dims.Dim.Count}" }
                 : new TensorShapeProto.Types.Dimension { DimValue = dim });
         }
         return new ValueInfoProto

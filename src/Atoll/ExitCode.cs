@@ -12,6 +12,7 @@ internal static class ExitCode
     /// <summary>The code for an error: what the user gave is bad input, the rest is a failure.</summary>
     public static int Of(Exception exception) => exception switch
     {
+        ModelException { Error: ModelError.WriteFailed } => Failed,
         UsageException or ModelException => BadInput,
         FileNotFoundException or DirectoryNotFoundException => BadInput,
         _ => Failed,

@@ -89,7 +89,7 @@ public sealed class OnnxModel
         }
     }
 
-    private static ModelProto Parse(Stream stream, string where, ModelLimits limits)
+    internal static ModelProto Parse(Stream stream, string where, ModelLimits limits)
     {
         var start = stream.Position;
         new WireScan(stream, where, limits).CheckModel();

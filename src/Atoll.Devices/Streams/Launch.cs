@@ -94,15 +94,13 @@ public sealed class Launch
     }
 
     /// <summary>Blocks until the launch has ended; false when the time ran out first.</summary>
-    public bool Wait(TimeSpan timeout) => Program.Device.WaitFor(this, timeout);
+    public bool Wait(TimeSpan timeout) => _done.Wait(timeout);
 
     public LaunchStatus Wait()
     {
-        Wait(Timeout.InfiniteTimeSpan);
+        _done.Wait();
         return Status;
     }
-
-    internal bool WaitForEnd(TimeSpan timeout) => _done.Wait(timeout);
 
     internal bool TryQueue(DeviceStream stream, long now)
     {

@@ -24,6 +24,9 @@ public sealed class NodeAttributes
 
     public Tensor? Tensor(string name) => _values.GetValueOrDefault(name) as Tensor;
 
+    /// <summary>The value as it was set, or null.</summary>
+    internal object? Raw(string name) => _values.GetValueOrDefault(name);
+
     private T Get<T>(string name, T missing) => _values.TryGetValue(name, out var value)
         ? value is T typed ? typed : throw Mismatch(name, value, typeof(T))
         : missing;

@@ -1,0 +1,176 @@
+using Atoll.Devices;
+
+namespace Atoll.Models;
+
+/// <summary>
+/// A checked, folded and fused model, ready to be instantiated on devices. Plans are kept for the input shapes in use;
+/// constants are kept once per device. Thread-safe; dispose it after its instances.
+/// </summary>
+public sealed class CompiledModel : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Graph _graph;
+    private readonly CompileOptions _options;
+    private readonly HashSet<Tensor> _constants;
+    private readonly Dictionary<Device, DeviceWeights> _weights = [];
+    private readonly LinkedList<(string Key, LoweredProgram Program)> _plans = [];
+    private int _instances;
+    private bool _disposed;
+
+    internal CompiledModel(Graph graph, CompileOptions options)
+    {
+        _graph = graph;
+        _options = options;
+        _constants = [.. ConstantsOf(graph)];
+        Inputs = [.. graph.Inputs.Select(TensorSpec.Of)];
+        Outputs = [.. graph.Outputs.Select(TensorSpec.Of)];
+    }
+
+    public string Name => _graph.Name;
+
+    /// <summary>What the caller feeds; -1 in a shape is a dimension that each instance chooses.</summary>
+    public IReadOnlyList<TensorSpec> Inputs { get; }
+
+    public IReadOnlyList<TensorSpec> Outputs { get; }
+
+    /// <summary>Bytes of all constants before packing.</summary>
+    public long WeightBytes => _constants.Sum(t => t.Data.LongLength);
+
+    public bool IsStatic => Inputs.All(i => i.IsStatic);
+
+    /// <summary>
+    /// Allocates memory on the device and builds the program for the input shapes, in the order of
+    /// <see cref="Inputs"/>; null where the model itself fixes all shapes.
+    /// </summary>
+    /// <exception cref="ModelException">The shapes do not fit the model, or an operator cannot be compiled for them.</exception>
+    /// <exception cref="DeviceException">The client's budget or the device's memory is exceeded.</exception>
+    public ModelInstance Instantiate(Device device, DeviceClient? client = null, IReadOnlyList<long[]>? inputShapes = null)
+    {
+        var lowered = Plan(inputShapes);
+        client ??= device.DefaultClient;
+        var weights = Acquire(device, client);
+        try
+        {
+            return new ModelInstance(this, lowered, weights, client);
+        }
+        catch
+        {
+            Release();
+            throw;
+        }
+    }
+
+    /// <summary>Memory and steps for the input shapes, without allocating anything on a device.</summary>
+    public ModelStatistics Measure(IReadOnlyList<long[]>? inputShapes = null) => Plan(inputShapes).Statistics;
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            FreeUnused_NeedsLock();
+        }
+    }
+
+    internal LoweredProgram Plan(IReadOnlyList<long[]>? inputShapes)
+    {
+        var shapes = Resolve(inputShapes);
+        var key = string.Join(';', shapes.Select(s => string.Join(',', s)));
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            for (var place = _plans.First; place is not null; place = place.Next)
+            {
+                if (place.Value.Key == key)
+                {
+                    _plans.Remove(place);
+                    _plans.AddFirst(place);
+                    return place.Value.Program;
+                }
+            }
+
+            var program = LoweredProgram.Of(Specialize(shapes), _options, WeightBytes);
+            _plans.AddFirst((key, program));
+            if (_plans.Count > Math.Max(1, _options.PlanCacheCapacity))
+            {
+                _plans.RemoveLast();
+            }
+
+            return program;
+        }
+    }
+
+    internal void Release()
+    {
+        lock (_lock)
+        {
+            _instances--;
+            FreeUnused_NeedsLock();
+        }
+    }
+
+    private Graph Specialize(long[][] shapes)
+    {
+        var named = Inputs.Zip(shapes).ToDictionary(p => p.First.Name, p => p.Second);
+        var graph = _graph.WithInputShapes(named);
+        GraphSimplifier.Run(graph);
+        if (_options.Fuse)
+        {
+            FusionPasses.ApplyWithShapes(graph);
+        }
+        else
+        {
+            FusionPasses.ApplyNeeded(graph);
+        }
+
+        return graph;
+    }
+
+    private long[][] Resolve(IReadOnlyList<long[]>? inputShapes)
+    {
+        if (inputShapes is null)
+        {
+            return IsStatic ? [.. Inputs.Select(i => i.Shape.ToArray())] : throw new ModelException(ModelError.InvalidShape,
+                $"model '{Name}' has inputs without a fixed shape ({string.Join("; ", Inputs.Where(i => !i.IsStatic))}): give concrete shapes");
+        }
+
+        if (inputShapes.Count != Inputs.Count)
+        {
+            throw new ModelException(ModelError.InvalidShape,
+                $"model '{Name}' has {Inputs.Count} inputs, and {inputShapes.Count} shapes were given");
+        }
+
+        return [.. inputShapes];
+    }
+
+    private DeviceWeights Acquire(Device device, DeviceClient client)
+    {
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (!_weights.TryGetValue(device, out var weights))
+            {
+                _weights.Add(device, weights = new DeviceWeights(device, client, _constants));
+            }
+
+            _instances++;
+            return weights;
+        }
+    }
+
+    private void FreeUnused_NeedsLock()
+    {
+        if (_disposed && _instances == 0)
+        {
+            foreach (var weights in _weights.Values)
+            {
+                weights.Dispose();
+            }
+
+            _weights.Clear();
+        }
+    }
+
+    private static IEnumerable<Tensor> ConstantsOf(Graph graph) => graph.Nodes.SelectMany(n => n.Inputs)
+        .Concat(graph.Outputs).Select(v => v?.Constant).OfType<Tensor>().Distinct();
+}

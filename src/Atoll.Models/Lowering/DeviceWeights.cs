@@ -1,0 +1,71 @@
+using Atoll.Devices;
+
+namespace Atoll.Models;
+
+/// <summary>
+/// The constants of one compiled model on one device, plain and packed for the kernels; made at first use, shared by
+/// all instances, freed with the model. Their bytes count in the budget of the client that made the first instance.
+/// Thread-safe.
+/// </summary>
+internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOnlySet<Tensor> shared) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Tensor, DeviceBuffer> _plain = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<(Tensor Weights, Tensor? Bias, string Form), object> _packed = [];
+
+    public Device Device => device;
+
+    /// <summary>Bytes of plain constants on the device.</summary>
+    public long PlainBytes { get; private set; }
+
+    /// <summary>Whether the tensor is one of the model's own rather than made for some input shapes.</summary>
+    public bool IsShared(Tensor tensor) => shared.Contains(tensor);
+
+    /// <summary>The tensor as it is, row-major.</summary>
+    public DeviceBuffer Plain(Tensor tensor)
+    {
+        lock (_lock)
+        {
+            if (!_plain.TryGetValue(tensor, out var buffer))
+            {
+                buffer = device.Allocate(Math.Max(1, tensor.Data.LongLength), client);
+                tensor.Data.CopyTo(buffer.AsSpan<byte>());
+                PlainBytes += buffer.Length;
+                _plain.Add(tensor, buffer);
+            }
+
+            return buffer;
+        }
+    }
+
+    /// <summary>
+    /// Weights and bias packed for a kind of kernel; the form names everything else that the packing depends on. Packed
+    /// weights lie in native memory of their own, which no client's budget counts.
+    /// </summary>
+    public T Packed<T>(Tensor weights, Tensor? bias, string form, Func<T> pack) where T : class, IDisposable
+    {
+        lock (_lock)
+        {
+            if (!_packed.TryGetValue((weights, bias, form), out var packed))
+            {
+                _packed.Add((weights, bias, form), packed = pack());
+            }
+
+            return (T)packed;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            foreach (var resource in _plain.Values.Concat(_packed.Values.OfType<IDisposable>()))
+            {
+                resource.Dispose();
+            }
+
+            _plain.Clear();
+            _packed.Clear();
+        }
+    }
+}

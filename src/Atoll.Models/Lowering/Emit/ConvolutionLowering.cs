@@ -1,0 +1,73 @@
+using Atoll.Kernels;
+
+namespace Atoll.Models;
+
+/// <summary>Convolutions by constant weights, on channels-last images, with their epilogue.</summary>
+internal static class ConvolutionLowering
+{
+    public static IEnumerable<(string Operator, NodeLowering Lower)> Operators =>
+        [("Conv", Lower), ("ConvTranspose", TransposedConvolutionLowering.Lower)];
+
+    public static IEnumerable<(string Operator, NodeLowering Lower)> Fused => [("Conv", Lower)];
+
+    /// <summary>Weights, which must be float constants.</summary>
+    public static Tensor Weights(GraphNode node) =>
+        node.In(1)?.Constant is { Type: ElementType.Float32 } weights && (node.In(2) is null || node.In(2)!.IsConstant)
+            ? weights
+            : throw new ModelException(ModelError.UnsupportedOperator,
+                $"{node} (opset {node.Opset}): weights and bias must be float constants");
+
+    private static void Lower(GraphNode node, LoweringContext context)
+    {
+        var weights = Weights(node);
+        var x = context.Image(node.Name, context.Input(node, 0));
+        var kernel = weights.Shape[2..];
+        var window = WindowGeometry.Of(node, kernel, x.Shape[2..], node.Out().Shape![2..]);
+        if (kernel.Length == 3)
+        {
+            VolumeConvolution.Lower(node, context, x, window);
+            return;
+        }
+
+        var residual = context.TryInput(node, 3) is { } r ? context.Image($"{node.Name}.residual", r) : null;
+        TensorView[] reads = residual is null ? [x] : [x, residual];
+        var y = context.Output(node, MemoryOrder.ChannelsLast, reads, ImageViews.HasDenseChannels);
+        var filters = new Filters(weights, node.In(2)?.Constant, (int)node.Attributes.Int("group", 1));
+        AddStep(context, node.Name, new Operands(x, residual, y), filters, window.Plane(), FusedActivation.Read(node));
+    }
+
+    /// <summary>Adds one two-dimensional convolution.</summary>
+    public static void AddStep(LoweringContext context, string name, Operands operands, Filters filters,
+        ConvolutionGeometry geometry, Activation activation)
+    {
+        var (x, residual, y) = (ImageViews.Pixels(operands.X), operands.Residual is { } r ? ImageViews.Pixels(r) : null,
+            ImageViews.Pixels(operands.Y));
+        context.Add(new LoweredStep
+        {
+            Name = name,
+            Reads = residual is null ? [x] : [x, residual],
+            Writes = [y],
+            Emit = binding => Convolution.Create(name, binding.Ref(x), filters.Pack(binding), binding.Ref(y), geometry,
+                new Epilogue(residual is null ? null : binding.Ref(residual), activation)),
+        });
+    }
+
+    /// <summary>Views (N, C, H, W) or (N, C, W).</summary>
+    public sealed record Operands(TensorView X, TensorView? Residual, TensorView Y);
+
+    /// <summary>Weights (outputs, inputs per group, spatial…) and bias.</summary>
+    public sealed record Filters(Tensor Weights, Tensor? Bias, int Groups)
+    {
+        /// <summary>What else the packing depends on: which transform of the original weights this is.</summary>
+        public string Form { get; init; } = "";
+
+        /// <summary>The tensor by which packed weights are remembered.</summary>
+        public Tensor Key { get; init; } = Weights;
+
+        public ConvolutionWeights Pack(StorageBinding binding) => binding.WeightsOf(Key).Packed(
+            Key, Bias, $"convolution {Groups} {Form}", () => ConvolutionWeights.Pack(
+                Weights.AsSpan<float>(), (int)Weights.Shape[0], (int)Weights.Shape[1],
+                Weights.Shape.Length == 3 ? 1 : (int)Weights.Shape[2], (int)Weights.Shape[^1], Groups,
+                Bias is null ? [] : Bias.AsSpan<float>()));
+    }
+}

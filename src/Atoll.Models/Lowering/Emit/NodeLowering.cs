@@ -1,0 +1,31 @@
+namespace Atoll.Models;
+
+/// <summary>Adds the steps of one node to a context whose shapes are all known.</summary>
+internal delegate void NodeLowering(GraphNode node, LoweringContext context);
+
+/// <summary>Which operators can be compiled, and how.</summary>
+internal static class NodeLowerings
+{
+    private static readonly Dictionary<(string Domain, string Operator), NodeLowering> Table = Build();
+
+    public static bool Has(GraphNode node) => Table.ContainsKey((node.Domain, node.Operator));
+
+    public static void Lower(GraphNode node, LoweringContext context) => Table[(node.Domain, node.Operator)](node, context);
+
+    private static Dictionary<(string Domain, string Operator), NodeLowering> Build()
+    {
+        IEnumerable<(string Operator, NodeLowering Lower)>[] standard =
+        [
+            ElementwiseLowering.Operators, ViewLowering.Operators, MovementLowering.Operators, MatrixLowering.Operators,
+            ConvolutionLowering.Operators, PoolingLowering.Operators, NormalizationLowering.Operators,
+            ReductionLowering.Operators,
+        ];
+        IEnumerable<(string Operator, NodeLowering Lower)>[] fused =
+        [
+            ElementwiseLowering.Fused, MatrixLowering.Fused, ConvolutionLowering.Fused,
+        ];
+        return standard.SelectMany(f => f).Select(o => ("", o.Operator, o.Lower))
+            .Concat(fused.SelectMany(f => f).Select(o => (Patterns.FusedDomain, o.Operator, o.Lower)))
+            .ToDictionary(o => (o.Item1, o.Operator), o => o.Lower);
+    }
+}

@@ -50,7 +50,7 @@ internal static class LaneMath
         var result = T.Fma(e, T.Create(Ln2High), f + low);
         var finite = T.Less(x, T.Create(float.PositiveInfinity));
         result = T.Select(finite, result, x);
-        result = T.Select(T.Less(T.Create(0f), x), result, T.Create(float.NegativeInfinity));
+        result = T.Select(T.Less(T.Abs(x), T.Create(float.Epsilon)), T.Create(float.NegativeInfinity), result);
         return T.Select(T.Less(x, T.Create(0f)), T.Create(float.NaN), result);
     }
 

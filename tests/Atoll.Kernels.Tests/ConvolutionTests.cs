@@ -1,0 +1,99 @@
+namespace Atoll.Kernels.Tests;
+
+public sealed class ConvolutionTests
+{
+    private static readonly ActivationKind[] Kinds = Enum.GetValues<ActivationKind>();
+
+    public static TheoryData<SimdLevel> Levels => KernelHarness.Levels;
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Random_convolutions_equal_the_reference(SimdLevel level)
+    {
+        for (var seed = 0; seed < 30; seed++)
+        {
+            using var harness = new KernelHarness(level, seed);
+            var random = harness.Random;
+            int kh = random.Next(1, 4), kw = random.Next(1, 4), groups = random.Next(4) == 0 ? 2 : 1;
+            var input = groups * random.Next(1, 24);
+            var shape = new ConvolutionCase(
+                [random.Next(1, 3), random.Next(kh + 1, 20), random.Next(kw + 1, 40), input],
+                [groups * random.Next(1, 40), input / groups, kh, kw], groups,
+                new ConvolutionGeometry
+                {
+                    StrideHeight = random.Next(1, 3), StrideWidth = random.Next(1, 3),
+                    PadTop = random.Next(kh), PadLeft = random.Next(kw), PadBottom = random.Next(kh), PadRight = random.Next(kw),
+                });
+            Check(harness, shape, $"seed {seed}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Known_layer_shapes_equal_the_reference(SimdLevel level)
+    {
+        var same = new ConvolutionGeometry { PadTop = 1, PadLeft = 1, PadBottom = 1, PadRight = 1 };
+        var stem = new ConvolutionGeometry
+        {
+            StrideHeight = 2, StrideWidth = 2, PadTop = 3, PadLeft = 3, PadBottom = 3, PadRight = 3,
+        };
+        ConvolutionCase[] cases =
+        [
+            new([1, 33, 33, 3], [32, 3, 7, 7], 1, stem),
+            new([1, 14, 14, 64], [64, 64, 3, 3], 1, same),
+            new([2, 7, 7, 96], [80, 96, 3, 3], 1, same),
+            new([1, 17, 17, 48], [40, 48, 1, 7], 1, new ConvolutionGeometry { PadLeft = 3, PadRight = 3 }),
+            new([1, 28, 28, 128], [96, 128, 1, 1], 1, new ConvolutionGeometry()),
+            new([1, 15, 15, 64], [32, 64, 1, 1], 1, new ConvolutionGeometry { StrideHeight = 2, StrideWidth = 2 }),
+            new([1, 7, 7, 800], [33, 800, 1, 1], 1, new ConvolutionGeometry()),
+            new([1, 20, 20, 8], [8, 8, 3, 3], 1, same with { PadTop = 2, PadLeft = 2, PadBottom = 2, PadRight = 2,
+                DilationHeight = 2, DilationWidth = 2 }),
+            new([1, 30, 30, 40], [40, 1, 3, 3], 40, same),
+            new([2, 31, 29, 24], [24, 1, 5, 3], 24, same with { StrideHeight = 2, StrideWidth = 2 }),
+            new([1, 1, 1, 64], [100, 64, 1, 1], 1, new ConvolutionGeometry()),
+        ];
+        for (var i = 0; i < cases.Length; i++)
+        {
+            using var harness = new KernelHarness(level, i);
+            Check(harness, cases[i], $"case {i}");
+        }
+    }
+
+    [Fact]
+    public void Shapes_that_do_not_fit_are_refused()
+    {
+        using var harness = new KernelHarness(SimdLevel.Scalar, 1);
+        var w = harness.Own(ConvolutionWeights.Pack(harness.Values(8 * 4), 8, 4, 1, 1, 1, []));
+        var (x, y) = (harness.Floats(0, 1, 5, 5, 4), harness.Floats(0, 1, 4, 5, 8));
+        Assert.Throws<ArgumentException>(() => Convolution.Create("c", x, w, y, new ConvolutionGeometry(), Epilogue.None));
+        Assert.Throws<ArgumentException>(() => ConvolutionWeights.Pack(harness.Values(7), 8, 4, 1, 1, 1, []));
+    }
+
+    private static void Check(KernelHarness harness, ConvolutionCase test, string what)
+    {
+        var random = harness.Random;
+        var values = harness.Values(test.Weights.Aggregate(1, (count, size) => count * size));
+        var scale = 1 / MathF.Sqrt(test.Weights[1] * test.Weights[2] * test.Weights[3]);
+        values = [.. values.Select(value => value * scale)];
+        var bias = random.Next(3) == 0 ? [] : harness.Values(test.Weights[0]);
+        var w = harness.Own(ConvolutionWeights.Pack(
+            values, test.Weights[0], test.Weights[1], test.Weights[2], test.Weights[3], test.Groups, bias));
+        var x = harness.Floats(random.Next(2) * 5, test.Input);
+        int[] output =
+        [
+            test.Input[0], test.Geometry.OutputHeight(test.Input[1], test.Weights[2]),
+            test.Geometry.OutputWidth(test.Input[2], test.Weights[3]), test.Weights[0],
+        ];
+        var y = harness.Floats(random.Next(2) * 7, output);
+        var residual = random.Next(2) == 0 ? harness.Floats(random.Next(2) * 3, output) : null;
+        var activation = new Activation(Kinds[random.Next(Kinds.Length)], 0.1f, 0.9f);
+        var expected = KernelReference.Convolve(
+            KernelHarness.Read<float>(x), test.Input, values, test.Weights, bias, test.Geometry, test.Groups);
+        var added = residual == null ? new float[expected.Length] : KernelHarness.Read<float>(residual);
+        expected = [.. expected.Select((value, i) => KernelReference.Activate(activation, value + added[i]))];
+        var kernels = Convolution.Create(what, x, w, y, test.Geometry, new Epilogue(residual, activation));
+        KernelHarness.Near(expected, harness.Run<float>(y, kernels));
+    }
+
+    private sealed record ConvolutionCase(int[] Input, int[] Weights, int Groups, ConvolutionGeometry Geometry);
+}

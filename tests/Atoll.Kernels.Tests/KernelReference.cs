@@ -119,7 +119,7 @@ internal static class KernelReference
             fraction = n / 2.0 / (Math.Abs(x) + fraction);
         }
 
-        return Math.Sign(x) * (1 - Math.Exp(-x * x) / Math.Sqrt(Math.PI) / (Math.Abs(x) + fraction));
+        return Math.CopySign(1, x) * (1 - Math.Exp(-x * x) / Math.Sqrt(Math.PI) / (Math.Abs(x) + fraction));
     }
 
     private static IEnumerable<(int N, int Y, int X)> Pixels(int images, int height, int width) =>

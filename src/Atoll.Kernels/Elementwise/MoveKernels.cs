@@ -5,7 +5,7 @@ namespace Atoll.Kernels;
 
 /// <summary>y = x for elements of one size, any strides.</summary>
 internal sealed unsafe class CopyKernel<T>(string name, TensorRef x, TensorRef y)
-    : StridedKernel(name, new StridedPlan(1, x, y), AccessesOf(x, y))
+    : StridedKernel(name, new StridedPlan(1, x, y).PreferLongRuns(), AccessesOf(x, y))
     where T : unmanaged
 {
     protected override void Run(byte** operands, int count)

@@ -26,32 +26,41 @@ internal static unsafe class DynamicPanel
             return;
         }
 
-        var column = 0;
-        if (rowStride == 1 && Avx.IsSupported)
+        if (rowStride == 1)
         {
-            for (; column + 8 <= columns; column += 8)
-            {
-                var k = 0;
-                for (; k + 8 <= rows; k += 8)
-                {
-                    Transpose8(source + column * columnStride + k, columnStride, target + k * width + column, width);
-                }
-
-                Strided(source + column * columnStride + k, 1, columnStride, rows - k, 8, target + k * width + column, width);
-            }
+            Transpose(source, columnStride, rows, columns, target, width);
+            return;
         }
 
-        Strided(source + column * columnStride, rowStride, columnStride, rows, columns - column, target + column, width);
+        Strided(source, rowStride, columnStride, rows, columns, target, width);
+    }
+
+    /// <summary>target[k pitch + j] = source[k + j columnStride], in squares of eight where the processor can.</summary>
+    public static void Transpose(float* source, nint columnStride, int rows, int columns, float* target, nint pitch)
+    {
+        var column = 0;
+        for (; Avx.IsSupported && column + 8 <= columns; column += 8)
+        {
+            var k = 0;
+            for (; k + 8 <= rows; k += 8)
+            {
+                Transpose8(source + column * columnStride + k, columnStride, target + k * pitch + column, pitch);
+            }
+
+            Strided(source + column * columnStride + k, 1, columnStride, rows - k, 8, target + k * pitch + column, pitch);
+        }
+
+        Strided(source + column * columnStride, 1, columnStride, rows, columns - column, target + column, pitch);
     }
 
     private static void Strided(
-        float* source, nint rowStride, nint columnStride, int rows, int columns, float* target, int width)
+        float* source, nint rowStride, nint columnStride, int rows, int columns, float* target, nint pitch)
     {
         for (var j = 0; j < columns; j++)
         {
             for (var k = 0; k < rows; k++)
             {
-                target[k * width + j] = source[k * rowStride + j * columnStride];
+                target[k * pitch + j] = source[k * rowStride + j * columnStride];
             }
         }
     }

@@ -38,6 +38,23 @@ internal sealed unsafe class StridedPlan
         EstimatedMicroseconds = Math.Min(Count, ElementsPerBlock) * elementNanoseconds / 1000;
     }
 
+    /// <summary>For copies, where no order of the elements is dearer: a short innermost axis gives way to the longest.</summary>
+    public StridedPlan PreferLongRuns()
+    {
+        var inner = Sizes.Length - 1;
+        var longest = Array.IndexOf(Sizes, Sizes.Max());
+        if (Sizes[inner] < 16 && longest != inner)
+        {
+            (Sizes[inner], Sizes[longest]) = (Sizes[longest], Sizes[inner]);
+            foreach (var strides in Strides)
+            {
+                (strides[inner], strides[longest]) = (strides[longest], strides[inner]);
+            }
+        }
+
+        return this;
+    }
+
     public int Operands { get; }
 
     public long Count { get; }

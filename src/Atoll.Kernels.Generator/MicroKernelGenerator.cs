@@ -43,7 +43,8 @@ public sealed class MicroKernelGenerator : IIncrementalGenerator
 
     private static void EmitTable(StringBuilder text, int bits, int maxRows)
     {
-        text.AppendLine($"public static delegate*<Tile*, void> Tiles{bits}(int rows, int vectors) => (rows, vectors) switch");
+        text.AppendLine($"public static delegate*<Tile*, void> Tiles{bits}(int rows, int vectors) =>");
+        text.AppendLine("(rows, vectors) switch");
         text.AppendLine("{");
         for (var rows = 1; rows <= maxRows; rows++)
         {

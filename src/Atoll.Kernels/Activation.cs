@@ -1,5 +1,8 @@
+using Atoll.Devices;
+
 namespace Atoll.Kernels;
 
+/// <summary>Functions that may end another kernel.</summary>
 public enum ActivationKind
 {
     None,
@@ -45,4 +48,8 @@ public readonly record struct Activation(ActivationKind Kind, float Alpha = 0, f
 public sealed record Epilogue(TensorRef? Residual, Activation Activation)
 {
     public static Epilogue None { get; } = new(null, Activation.None);
+
+    /// <summary>What a kernel from x to y touches that ends like this.</summary>
+    internal BufferAccess[] Accesses(TensorRef x, TensorRef y) =>
+        Residual is null ? [x.Reads(), y.Writes()] : [x.Reads(), Residual.Reads(), y.Writes()];
 }

@@ -89,7 +89,8 @@ public sealed unsafe class TensorRef
         var last = start + (long)Math.Max(0, length - 1) * step;
         if (length < 0 || (length > 0 && (start < 0 || start >= Shape[axis] || last < 0 || last >= Shape[axis])))
         {
-            throw new ArgumentException($"{length} elements from {start} by {step} do not lie in axis {axis} of {this}");
+            throw new ArgumentException(
+                $"{length} elements from {start} by {step} do not lie in axis {axis} of {this}");
         }
 
         shape[axis] = length;
@@ -113,7 +114,8 @@ public sealed unsafe class TensorRef
     }
 
     /// <summary>The same elements in row-major order under another shape.</summary>
-    /// <exception cref="ArgumentException">Another element count, or the strides do not allow it without a copy.</exception>
+    /// <exception cref="ArgumentException">Another element count, or the strides do not allow it without a
+    /// copy.</exception>
     public TensorRef Reshape(params int[] shape) => TryReshape(shape)
         ?? throw new ArgumentException($"{this} cannot be seen as [{string.Join(',', shape)}] without a copy");
 
@@ -153,7 +155,8 @@ public sealed unsafe class TensorRef
     }
 
     public override string ToString() =>
-        $"[{string.Join(',', Shape)}] of {ElementBytes}-byte elements at {OffsetBytes}, strides [{string.Join(',', Strides)}]";
+        $"[{string.Join(',', Shape)}] of {ElementBytes}-byte elements at {OffsetBytes}, " +
+        $"strides [{string.Join(',', Strides)}]";
 
     internal static long[] DenseStrides(ReadOnlySpan<int> shape)
     {

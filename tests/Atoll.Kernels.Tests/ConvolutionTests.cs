@@ -22,7 +22,8 @@ public sealed class ConvolutionTests
                 new ConvolutionGeometry
                 {
                     StrideHeight = random.Next(1, 3), StrideWidth = random.Next(1, 3),
-                    PadTop = random.Next(kh), PadLeft = random.Next(kw), PadBottom = random.Next(kh), PadRight = random.Next(kw),
+                    PadTop = random.Next(kh), PadLeft = random.Next(kw), PadBottom = random.Next(kh),
+                        PadRight = random.Next(kw),
                 });
             Check(harness, shape, $"seed {seed}");
         }
@@ -65,7 +66,8 @@ public sealed class ConvolutionTests
         using var harness = new KernelHarness(SimdLevel.Scalar, 1);
         var w = harness.Own(ConvolutionWeights.Pack(harness.Values(8 * 4), 8, 4, 1, 1, 1, []));
         var (x, y) = (harness.Floats(0, 1, 5, 5, 4), harness.Floats(0, 1, 4, 5, 8));
-        Assert.Throws<ArgumentException>(() => Convolution.Create("c", x, w, y, new ConvolutionGeometry(), Epilogue.None));
+        Assert.Throws<ArgumentException>(() =>
+            Convolution.Create("c", x, w, y, new ConvolutionGeometry(), Epilogue.None));
         Assert.Throws<ArgumentException>(() => ConvolutionWeights.Pack(harness.Values(7), 8, 4, 1, 1, 1, []));
     }
 

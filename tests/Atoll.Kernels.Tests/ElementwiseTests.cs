@@ -51,7 +51,8 @@ public sealed class ElementwiseTests
             }
 
             var expected = KernelHarness.Read<float>(x).Select(value => (float)reference(value)).ToArray();
-            KernelHarness.Near(expected, harness.Run<float>(y, Elementwise.Unary(function.ToString(), function, x, y, 0.5f, 0.75f)), 1e-6);
+            KernelHarness.Near(expected, harness.Run<float>(y,
+                Elementwise.Unary(function.ToString(), function, x, y, 0.5f, 0.75f)), 1e-6);
         }
     }
 
@@ -62,7 +63,8 @@ public sealed class ElementwiseTests
         using var harness = new KernelHarness(level, 7);
         float[] values =
         [
-            .. Enumerable.Range(-4000, 8001).Select(i => i * 0.0251f), 0, -0f, 1e-30f, 1e-42f, 88.72f, 89f, 1000, -87.4f, -100f,
+            .. Enumerable.Range(-4000, 8001).Select(i => i * 0.0251f), 0, -0f, 1e-30f, 1e-42f, 88.72f, 89f, 1000,
+                -87.4f, -100f,
             -1000, float.PositiveInfinity, float.NegativeInfinity, float.NaN, float.MaxValue, 0.625f, 0.925f, 4f,
         ];
         var x = harness.Of(values, values.Length);
@@ -75,7 +77,8 @@ public sealed class ElementwiseTests
             {
                 var expected = (float)(double.IsInfinity(values[i]) && function == UnaryOperator.Erf
                     ? Math.Sign(values[i]) : reference(values[i]));
-                var near = expected.Equals(actual[i]) || Math.Abs(expected - actual[i]) <= 4e-7 * Math.Abs(expected) + 1e-37;
+                var near = expected.Equals(actual[i]) || Math.Abs(expected - actual[i]) <= 4e-7 * Math.Abs(expected)
+                    + 1e-37;
                 Assert.True(near, $"{function}({values[i]:R}) = {expected:R}, not {actual[i]:R}");
             }
         }
@@ -91,7 +94,8 @@ public sealed class ElementwiseTests
             var a = harness.Shuffled(1, 7, 35);
             var b = harness.Shuffled(4, harness.Random.Next(2) == 0 ? 1 : 7, harness.Random.Next(2) == 0 ? 1 : 35);
             var y = harness.Floats(seed % 3, 4, 7, 35);
-            float[] left = KernelHarness.Read<float>(a.BroadcastTo(4, 7, 35)), right = KernelHarness.Read<float>(b.BroadcastTo(4, 7, 35));
+            float[] left = KernelHarness.Read<float>(a.BroadcastTo(4, 7, 35)),
+                right = KernelHarness.Read<float>(b.BroadcastTo(4, 7, 35));
             var (function, reference) = (seed % 7) switch
             {
                 0 => (BinaryOperator.Add, (Func<float, float, float>)((p, q) => p + q)),
@@ -112,7 +116,8 @@ public sealed class ElementwiseTests
     {
         using var harness = new KernelHarness(SimdSupport.Best, 3);
         long[] a = [1, -7, 3, 9], b = [1, 2, -3, 10];
-        TensorRef left = harness.Of(a, 4), right = harness.Of(b, 4), mask = harness.Allocate(1, 4), y = harness.Allocate(8, 4);
+        TensorRef left = harness.Of(a, 4), right = harness.Of(b, 4), mask = harness.Allocate(1, 4),
+            y = harness.Allocate(8, 4);
         var less = Elementwise.Binary("less", BinaryOperator.Less, ScalarType.Int64, left, right, mask);
         Assert.Equal([0, 1, 0, 1], harness.Run<byte>(mask, less));
         KernelHarness.Write(mask, (byte[])[0, 1, 0, 1]);
@@ -136,9 +141,11 @@ public sealed class ElementwiseTests
             var values = KernelHarness.Read<float>(x);
             Assert.Equal(values, harness.Run<float>(y, Elementwise.Copy($"seed {seed}", x, y)));
             TensorRef scale = harness.Floats(0, shape[3]), shift = harness.Floats(0, shape[1], 1, 1);
-            float[] a = KernelHarness.Read<float>(scale.BroadcastTo(shape)), b = KernelHarness.Read<float>(shift.BroadcastTo(shape));
+            float[] a = KernelHarness.Read<float>(scale.BroadcastTo(shape)),
+                b = KernelHarness.Read<float>(shift.BroadcastTo(shape));
             var kernel = Elementwise.ScaleShift("s", x, scale, shift, y, Activation.Relu);
-            KernelHarness.Near([.. values.Select((value, i) => Math.Max(0, value * a[i] + b[i]))], harness.Run<float>(y, kernel));
+            KernelHarness.Near([.. values.Select((value, i) => Math.Max(0, value * a[i] + b[i]))],
+                harness.Run<float>(y, kernel));
         }
     }
 }

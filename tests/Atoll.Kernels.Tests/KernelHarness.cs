@@ -3,8 +3,8 @@ using Atoll.Devices;
 namespace Atoll.Kernels.Tests;
 
 /// <summary>
-/// Runs kernels on random data and checks what every kernel promises: any block order and any abandoned and repeated block
-/// gives the same bits, and nothing but the elements of the output changes.
+/// Runs kernels on random data and checks what every kernel promises: any block order and any abandoned and repeated
+/// block gives the same bits, and nothing but the elements of the output changes.
 /// </summary>
 internal sealed unsafe class KernelHarness : IDisposable
 {
@@ -31,7 +31,9 @@ internal sealed unsafe class KernelHarness : IDisposable
         return disposable;
     }
 
-    /// <summary>A view with random values and <paramref name="gap"/> unused elements after each line of the last axis.</summary>
+    /// <summary>
+    /// A view with random values and <paramref name="gap"/> unused elements after each line of the last axis.
+    /// </summary>
     public TensorRef Floats(int gap, params int[] shape)
     {
         int[] whole = shape.Length == 0 ? [] : [.. shape[..^1], shape[^1] + gap];
@@ -167,7 +169,8 @@ internal sealed unsafe class KernelHarness : IDisposable
         for (var i = 0L; i < y.Count; i++)
         {
             var at = Element(y, i) - y.Buffer.Pointer;
-            new Span<byte>(before[index], (int)at, y.ElementBytes).CopyTo(new Span<byte>(y.Buffer.Pointer + at, y.ElementBytes));
+            new Span<byte>(before[index], (int)at,
+                y.ElementBytes).CopyTo(new Span<byte>(y.Buffer.Pointer + at, y.ElementBytes));
         }
 
         AssertSame(before, "something other than the output changed");

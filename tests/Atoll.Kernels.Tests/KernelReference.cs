@@ -4,7 +4,8 @@ namespace Atoll.Kernels.Tests;
 internal static class KernelReference
 {
     /// <summary>x [N, H, W, C], weights [O, I, KH, KW].</summary>
-    public static float[] Convolve(float[] x, int[] xs, float[] w, int[] ws, float[] bias, ConvolutionGeometry g, int groups)
+    public static float[] Convolve(float[] x, int[] xs, float[] w, int[] ws, float[] bias, ConvolutionGeometry g,
+        int groups)
     {
         int height = g.OutputHeight(xs[1], ws[2]), width = g.OutputWidth(xs[2], ws[3]);
         int perGroup = ws[0] / groups;
@@ -22,7 +23,8 @@ internal static class KernelReference
                     if (iy >= 0 && iy < xs[1] && ix >= 0 && ix < xs[2])
                     {
                         var channel = o / perGroup * ws[1] + i;
-                        sum += (double)x[((n * xs[1] + iy) * xs[2] + ix) * xs[3] + channel] * w[o * ws[1] * ws[2] * ws[3] + k];
+                        sum += (double)x[((n * xs[1] + iy) * xs[2] + ix) * xs[3] + channel]
+                            * w[o * ws[1] * ws[2] * ws[3] + k];
                     }
                 }
 
@@ -33,7 +35,8 @@ internal static class KernelReference
         return [.. y];
     }
 
-    public static float[] Pool(float[] x, int[] xs, int kernelHeight, int kernelWidth, ConvolutionGeometry g, string kind)
+    public static float[] Pool(float[] x, int[] xs, int kernelHeight, int kernelWidth, ConvolutionGeometry g,
+        string kind)
     {
         int height = g.OutputHeight(xs[1], kernelHeight), width = g.OutputWidth(xs[2], kernelWidth);
         var y = new List<float>();

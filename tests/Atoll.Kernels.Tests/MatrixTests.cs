@@ -56,7 +56,8 @@ public sealed class MatrixTests
         {
             using var harness = new KernelHarness(level, seed);
             var random = harness.Random;
-            int queries = random.Next(1, 100), keys = random.Next(1, 100), d = random.Next(1, 70), dv = random.Next(1, 70);
+            int queries = random.Next(1, 100), keys = random.Next(1, 100), d = random.Next(1, 70),
+                dv = random.Next(1, 70);
             // Heads lie beside each other, as a projection leaves them.
             var q = harness.Floats(0, 2, queries, 3, d).Permute(0, 2, 1, 3);
             var k = harness.Shuffled(2, 3, keys, d);
@@ -69,7 +70,8 @@ public sealed class MatrixTests
             var expected = new List<float>();
             for (var head = 0; head < 6; head++)
             {
-                var scores = KernelReference.Multiply(Part(q, head), Part(k.Permute(0, 1, 3, 2), head), queries, d, keys);
+                var scores = KernelReference.Multiply(Part(q, head), Part(k.Permute(0, 1, 3, 2), head), queries, d,
+                    keys);
                 scores = [.. scores.Select((value, i) => value * 0.3f + added[head * queries * keys + i])];
                 var weights = scores.Chunk(keys).SelectMany(KernelReference.Softmax).ToArray();
                 expected.AddRange(KernelReference.Multiply(weights, Part(v, head), queries, keys, dv));

@@ -17,10 +17,12 @@ public sealed class PoolingTests
             var g = new ConvolutionGeometry
             {
                 StrideHeight = random.Next(1, 3), StrideWidth = random.Next(1, 3),
-                PadTop = random.Next(kh), PadLeft = random.Next(kw), PadBottom = random.Next(kh), PadRight = random.Next(kw),
+                PadTop = random.Next(kh), PadLeft = random.Next(kw), PadBottom = random.Next(kh),
+                    PadRight = random.Next(kw),
             };
             var x = harness.Floats(random.Next(3), shape);
-            var y = harness.Floats(random.Next(3), shape[0], g.OutputHeight(shape[1], kh), g.OutputWidth(shape[2], kw), shape[3]);
+            var y = harness.Floats(random.Next(3), shape[0], g.OutputHeight(shape[1], kh), g.OutputWidth(shape[2], kw),
+                shape[3]);
             var values = KernelHarness.Read<float>(x);
             foreach (var kind in (string[])["max", "inside", "border"])
             {

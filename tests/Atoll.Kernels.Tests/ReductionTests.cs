@@ -11,7 +11,8 @@ public sealed class ReductionTests
         for (var seed = 0; seed < 60; seed++)
         {
             using var harness = new KernelHarness(level, seed);
-            int[] shape = [harness.Random.Next(1, 4), harness.Random.Next(1, 20), harness.Random.Next(1, 40), harness.Random.Next(1, 30)];
+            int[] shape = [harness.Random.Next(1, 4), harness.Random.Next(1, 20), harness.Random.Next(1, 40),
+                harness.Random.Next(1, 30)];
             int[] axes = [.. Enumerable.Range(0, 4).Where(_ => harness.Random.Next(2) == 0)];
             var op = (ReductionOperator)(seed % 10);
             var x = harness.Shuffled(shape);
@@ -35,7 +36,8 @@ public sealed class ReductionTests
     {
         using var harness = new KernelHarness(SimdSupport.Best, 1);
         TensorRef x = harness.Of([1f, 5, 5, 2, 9, 0], 2, 3), y = harness.Allocate(8, 2);
-        Assert.Equal([1L, 1], harness.Run<long>(y, Reduction.ArgExtreme("a", true, false, ScalarType.Float32, x, 1, y)));
+        Assert.Equal([1L, 1], harness.Run<long>(y,
+            Reduction.ArgExtreme("a", true, false, ScalarType.Float32, x, 1, y)));
         Assert.Equal([2L, 1], harness.Run<long>(y, Reduction.ArgExtreme("b", true, true, ScalarType.Float32, x, 1, y)));
     }
 
@@ -47,12 +49,14 @@ public sealed class ReductionTests
         {
             using var harness = new KernelHarness(level, seed);
             int[] shape = [harness.Random.Next(1, 5), harness.Random.Next(1, 70), harness.Random.Next(1, 70)];
-            TensorRef x = harness.Shuffled(shape), y = seed % 2 == 0 ? harness.Shuffled(shape) : harness.Floats(1, shape);
+            TensorRef x = harness.Shuffled(shape), y = seed % 2 == 0 ? harness.Shuffled(shape)
+                : harness.Floats(1, shape);
             int axis = harness.Random.Next(3), other = (axis + 1) % 3, third = (axis + 2) % 3;
             var result = harness.Run<float>(y, Normalization.Softmax("s", x, axis, y, seed % 3 == 0));
             KernelHarness.Write(y, result);
             var rows = KernelHarness.Read<float>(x.Permute(other, third, axis)).Chunk(shape[axis]);
-            var expected = rows.SelectMany(KernelReference.Softmax).Select(p => seed % 3 == 0 ? MathF.Log(p) : p).ToArray();
+            var expected = rows.SelectMany(KernelReference.Softmax).Select(p =>
+                seed % 3 == 0 ? MathF.Log(p) : p).ToArray();
             KernelHarness.Near(expected, KernelHarness.Read<float>(y.Permute(other, third, axis)));
         }
     }
@@ -70,13 +74,15 @@ public sealed class ReductionTests
             float[] a = KernelHarness.Read<float>(scale), b = KernelHarness.Read<float>(shift);
             var expected = KernelHarness.Read<float>(x).Chunk(n)
                 .SelectMany(row => Normalize(row).Select((value, i) => value * a[i] + b[i])).ToArray();
-            KernelHarness.Near(expected, harness.Run<float>(y, Normalization.Layer("l", x, 1, scale, shift, y, 1e-3f)), 1e-4);
+            KernelHarness.Near(expected, harness.Run<float>(y, Normalization.Layer("l", x, 1, scale, shift, y, 1e-3f)),
+                1e-4);
             TensorRef x4 = harness.Shuffled(2, 3, 1, n), y4 = harness.Shuffled(2, 3, 1, n);
             expected = [.. KernelHarness.Read<float>(x4).Chunk(n)
                 .SelectMany((row, i) => Normalize(row).Select(value => value * a[i % 3 % n] + b[i % 3 % n]))];
             if (n >= 3)
             {
-                KernelHarness.Near(expected, harness.Run<float>(y4, Normalization.Group("g", x4, scale, shift, y4, 1e-3f)), 1e-4);
+                KernelHarness.Near(expected, harness.Run<float>(y4,
+                    Normalization.Group("g", x4, scale, shift, y4, 1e-3f)), 1e-4);
             }
         }
     }
@@ -89,10 +95,12 @@ public sealed class ReductionTests
         TensorRef indices = harness.Of([2L, -1, 0], 3), y = harness.Floats(0, 3, 3, 5);
         var values = KernelHarness.Read<float>(x);
         int[] picked = [2, 3, 0];
-        float[] expected = [.. Enumerable.Range(0, 45).Select(i => values[i / 15 * 20 + picked[i / 5 % 3] * 5 + i % 5])];
+        float[] expected = [.. Enumerable.Range(0, 45).Select(i =>
+            values[i / 15 * 20 + picked[i / 5 % 3] * 5 + i % 5])];
         Assert.Equal(expected, harness.Run<float>(y, Gather.Create("g", x, indices, 1, y)));
         KernelHarness.Write(indices, [2L, 4, 0]);
-        var failure = Assert.Throws<InvalidOperationException>(() => harness.Run<float>(y, Gather.Create("g", x, indices, 1, y)));
+        var failure = Assert.Throws<InvalidOperationException>(() =>
+            harness.Run<float>(y, Gather.Create("g", x, indices, 1, y)));
         Assert.Contains("index 4", failure.Message, StringComparison.Ordinal);
     }
 

@@ -23,9 +23,10 @@ internal static class Repository
     public static IEnumerable<SourceFile> ProductSources =>
         Sources.Where(file => file.Path.StartsWith("src/", StringComparison.Ordinal));
 
-    /// <summary>The names of the room projects, e.g. `Atoll.Devices`.</summary>
+    /// <summary>The names of the room projects, e.g. `Atoll.Devices`; a source generator is part of its room.</summary>
     public static IReadOnlyList<string> Rooms { get; } =
-        [.. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Select(path => Path.GetFileName(path)!).Order()];
+        [.. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Select(path => Path.GetFileName(path)!)
+            .Where(name => !name.EndsWith(".Generator", StringComparison.Ordinal)).Order()];
 
     /// <summary>Paths relative to the root with forward slashes, build output and hidden folders left out.</summary>
     public static IEnumerable<string> Files(string folder, string pattern)

@@ -77,5 +77,6 @@ public sealed class RoomTests
 
     private static IEnumerable<string> References(string project) =>
         XDocument.Parse(Repository.Read(project)).Descendants("ProjectReference")
+            .Where(element => element.Attribute("OutputItemType")?.Value != "Analyzer")
             .Select(element => Path.GetFileNameWithoutExtension(element.Attribute("Include")!.Value));
 }

@@ -2,7 +2,9 @@ using Atoll.Devices;
 
 namespace Atoll.Kernels;
 
-/// <summary>A block is some queries of one head: scores of all keys in scratch memory, softmax, then the values.</summary>
+/// <summary>
+/// A block is some queries of one head: scores of all keys in scratch memory, softmax, then the values.
+/// </summary>
 internal sealed unsafe class AttentionKernel : CpuKernel
 {
     private const int ScoreFloatsMaximum = 600_000;
@@ -30,7 +32,8 @@ internal sealed unsafe class AttentionKernel : CpuKernel
         _y = (float*)operands.Y.Pointer;
         _mask = operands.Mask == null ? null : (float*)operands.Mask.Pointer;
         var rows = (_queries + parts - 1) / parts;
-        ScratchBytes = sizeof(float) * (rows * _keys + _multiply.ScratchFloats(rows, Math.Max(_keys, operands.Q.Shape[3]), false));
+        ScratchBytes = sizeof(float) * (rows * _keys
+            + _multiply.ScratchFloats(rows, Math.Max(_keys, operands.Q.Shape[3]), false));
     }
 
     public override int ScratchBytes { get; }
@@ -54,8 +57,10 @@ internal sealed unsafe class AttentionKernel : CpuKernel
         int rows = last - first, dimension = _operands.Q.Shape[3];
         var scores = (float*)context.Scratch;
         var scratch = scores + (_queries + _parts - 1) / _parts * _keys;
-        var q = new MatrixView(At(_operands.Q, _q, batch, h) + first * _operands.Q.Strides[2], (nint)_operands.Q.Strides[2], 1);
-        var k = new MatrixView(At(_operands.K, _k, batch, h), (nint)_operands.K.Strides[3], (nint)_operands.K.Strides[2]);
+        var q = new MatrixView(At(_operands.Q, _q, batch, h) + first * _operands.Q.Strides[2],
+            (nint)_operands.Q.Strides[2], 1);
+        var k = new MatrixView(At(_operands.K, _k, batch, h), (nint)_operands.K.Strides[3],
+            (nint)_operands.K.Strides[2]);
         var shape = new DynamicShape(rows, dimension, 0, _keys, _scale);
         if (!_multiply.Run(q, k, new TileLine(scores, _keys), shape, scratch, context)
             || !Softmax(scores, batch, h, first, rows, context))
@@ -63,8 +68,10 @@ internal sealed unsafe class AttentionKernel : CpuKernel
             return;
         }
 
-        var v = new MatrixView(At(_operands.V, _v, batch, h), (nint)_operands.V.Strides[2], (nint)_operands.V.Strides[3]);
-        var y = new TileLine(At(_operands.Y, _y, batch, h) + first * _operands.Y.Strides[2], (nint)_operands.Y.Strides[2]);
+        var v = new MatrixView(At(_operands.V, _v, batch, h), (nint)_operands.V.Strides[2],
+            (nint)_operands.V.Strides[3]);
+        var y = new TileLine(At(_operands.Y, _y, batch, h) + first * _operands.Y.Strides[2],
+            (nint)_operands.Y.Strides[2]);
         _multiply.Run(new MatrixView(scores, _keys, 1), v, y,
             new DynamicShape(rows, _keys, 0, _operands.V.Shape[3], 1), scratch, context);
     }

@@ -14,7 +14,8 @@ public static class Convolution
         string name, TensorRef x, ConvolutionWeights w, TensorRef y, ConvolutionGeometry g, Epilogue epilogue)
     {
         Check(name, x, y, w.InputChannels, w.OutputChannels);
-        if (y.Shape[1] != g.OutputHeight(x.Shape[1], w.KernelHeight) || y.Shape[2] != g.OutputWidth(x.Shape[2], w.KernelWidth)
+        if (y.Shape[1] != g.OutputHeight(x.Shape[1], w.KernelHeight)
+            || y.Shape[2] != g.OutputWidth(x.Shape[2], w.KernelWidth)
             || y.Shape[0] != x.Shape[0] || (epilogue.Residual is { } r && !r.Shape.AsSpan().SequenceEqual(y.Shape)))
         {
             throw new ArgumentException($"{name}: {x} convolved by {w.Shape} with {g} does not give {y}");
@@ -28,7 +29,8 @@ public static class Convolution
         var groups = Enumerable.Range(0, w.Groups);
         return [.. groups.Select(group => DirectConvolutionKernel.Create(
             w.Groups == 1 ? name : $"{name}/{group}", GroupOf(x, w, group), w.Group(group), GroupOf(y, w, group),
-            new ConvolutionWindow(g, w.Shape), epilogue with { Residual = epilogue.Residual is { } r2 ? GroupOf(r2, w, group) : null }))];
+            new ConvolutionWindow(g, w.Shape),
+                epilogue with { Residual = epilogue.Residual is { } r2 ? GroupOf(r2, w, group) : null }))];
     }
 
     internal static void Check(string name, TensorRef x, TensorRef y, int inputChannels, int outputChannels)
@@ -38,7 +40,8 @@ public static class Convolution
             || x.ElementBytes != 4 || y.ElementBytes != 4)
         {
             throw new ArgumentException(
-                $"{name}: {x} and {y} are not [N, H, W, C] floats with contiguous channels, {inputChannels} and {outputChannels}");
+                $"{name}: {x} and {y} are not [N, H, W, C] floats with contiguous channels, " +
+                $"{inputChannels} and {outputChannels}");
         }
     }
 

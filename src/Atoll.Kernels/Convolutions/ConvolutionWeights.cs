@@ -67,7 +67,8 @@ public sealed unsafe class ConvolutionWeights : IDisposable
         var perGroup = outputChannels / groups;
         for (var group = 0; group < groups; group++)
         {
-            panels[group] = new PackedPanels(oihw.Slice(group * perGroup * perFilter, perGroup * perFilter), rows, perFilter,
+            panels[group] = new PackedPanels(oihw.Slice(group * perGroup * perFilter, perGroup * perFilter), rows,
+                perFilter,
                 perGroup, bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup));
         }
 

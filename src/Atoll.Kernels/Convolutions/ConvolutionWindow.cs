@@ -1,6 +1,8 @@
 namespace Atoll.Kernels;
 
-/// <summary>A sliding window over an image of some pitch: which input a part of the output needs, and its segments.</summary>
+/// <summary>
+/// A sliding window over an image of some pitch: which input a part of the output needs, and its segments.
+/// </summary>
 internal sealed class ConvolutionWindow(ConvolutionGeometry geometry, WeightShape weights)
 {
     public ConvolutionGeometry Geometry { get; } = geometry;

@@ -8,7 +8,7 @@ internal static class DepthwiseKernel
     public static CpuKernel Create(
         string name, TensorRef x, ConvolutionWeights w, TensorRef y, ConvolutionGeometry g, Epilogue epilogue)
     {
-        BufferAccess[] accesses = [x.Reads(), y.Writes(), .. epilogue.Residual is { } r ? [r.Reads()] : (BufferAccess[])[]];
+        var accesses = epilogue.Accesses(x, y);
         return SimdSupport.Current switch
         {
             SimdLevel.Vector512 => new DepthwiseKernel<Lanes16>(name, x, w, y, g, epilogue, accesses),
@@ -129,7 +129,8 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
         }
     }
 
-    private void Four<T>(in Taps taps, float* target, float* residual, int channel, int column) where T : struct, ILanes<T>
+    private void Four<T>(in Taps taps, float* target, float* residual, int channel, int column)
+        where T : struct, ILanes<T>
     {
         var step = (nint)_x.PixelPitch * g.StrideWidth;
         var bias = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
@@ -154,7 +155,8 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
         Store(s3, target, residual, column + 3, channel);
     }
 
-    private void One<T>(in Taps taps, float* target, float* residual, int channel, int column) where T : struct, ILanes<T>
+    private void One<T>(in Taps taps, float* target, float* residual, int channel, int column)
+        where T : struct, ILanes<T>
     {
         var left = column * g.StrideWidth - g.PadLeft;
         var sum = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
@@ -166,7 +168,8 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
                 if (at >= 0 && at < _x.Width)
                 {
                     var source = taps.Source + ky * g.DilationHeight * _x.RowPitch + (at + g.PadLeft) * _x.PixelPitch;
-                    sum = T.Fma(T.Load(source + channel), T.Load(_weights + (ky * _kernelWidth + kx) * _y.Channels + channel), sum);
+                    sum = T.Fma(T.Load(source + channel),
+                        T.Load(_weights + (ky * _kernelWidth + kx) * _y.Channels + channel), sum);
                 }
             }
         }

@@ -28,7 +28,8 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
         var stride = window.Geometry.StrideWidth;
         _inPlace = new PanelMultiply(panels, starts, length, epilogue)
         {
-            PitchA = (nint)_x.PixelPitch * stride, PitchC = (nint)_y.PixelPitch, PitchResidual = (nint)_residual.PixelPitch,
+            PitchA = (nint)_x.PixelPitch * stride, PitchC = (nint)_y.PixelPitch,
+                PitchResidual = (nint)_residual.PixelPitch,
         };
         _paddedColumns = window.InputColumns(plan.MaxColumns);
         (starts, length) = window.Segments((long)_paddedColumns * window.Channels, window.Channels);
@@ -48,8 +49,9 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
     public static DirectConvolutionKernel Create(
         string name, TensorRef x, PackedPanels panels, TensorRef y, ConvolutionWindow window, Epilogue epilogue)
     {
-        BufferAccess[] accesses = [x.Reads(), y.Writes(), .. epilogue.Residual is { } r ? [r.Reads()] : (BufferAccess[])[]];
-        var operands = new Operands(ImageView.Of(x), ImageView.Of(y), epilogue.Residual is { } view ? ImageView.Of(view) : default);
+        var accesses = epilogue.Accesses(x, y);
+        var operands = new Operands(ImageView.Of(x), ImageView.Of(y), epilogue.Residual is { } view
+            ? ImageView.Of(view) : default);
         if (window.IsPointwise && operands.CanFlatten(epilogue.Residual != null))
         {
             // Without borders and strides all images are one line of pixels.

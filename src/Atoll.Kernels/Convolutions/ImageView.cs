@@ -23,7 +23,8 @@ internal unsafe struct ImageView
 
     public readonly ImageView AsLine() => this with { Images = 1, Height = 1, Width = Images * Height * Width };
 
-    public readonly TileLine Line(int row, int columnStep) => new(Start + row * RowPitch, (nint)PixelPitch * columnStep);
+    public readonly TileLine Line(int row, int columnStep) =>
+        new(Start + row * RowPitch, (nint)PixelPitch * columnStep);
 
     /// <summary>The same view from one line of a region on.</summary>
     public readonly ImageView From(in Region region, int line) =>

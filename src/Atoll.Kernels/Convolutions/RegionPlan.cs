@@ -43,7 +43,8 @@ internal sealed class RegionPlan
         while (window.InputRows(rows) * (long)window.InputColumns(columns) * window.Channels > 700_000)
         {
             (rows, columns) = rows > 1 ? ((rows + 1) / 2, columns) : (rows, columns > 1 ? (columns + 1) / 2
-                : throw new ArgumentException($"a window of {window.Channels} channels does not fit the scratch memory"));
+                : throw new ArgumentException(
+                    $"a window of {window.Channels} channels does not fit the scratch memory"));
         }
 
         var rowParts = (y.Height + rows - 1) / rows;

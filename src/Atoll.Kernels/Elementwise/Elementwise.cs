@@ -99,7 +99,9 @@ public static class Elementwise
         return from == to ? Copy(name, x, y) : ScalarTypes.Dispatch(from, new CastBuilder(name, x, to, y));
     }
 
-    /// <summary>y = x, whatever their strides: transpose, slice, a part of a concatenation or padding, expand.</summary>
+    /// <summary>
+    /// y = x, whatever their strides: transpose, slice, a part of a concatenation or padding, expand.
+    /// </summary>
     public static CpuKernel Copy(string name, TensorRef x, TensorRef y)
     {
         x = x.BroadcastTo(y.Shape);

@@ -34,7 +34,8 @@ internal sealed unsafe class TransposeKernel : CpuKernel
             return null;
         }
 
-        var strips = plan.Count / plan.Sizes[axis] / plan.Sizes[inner] * ((plan.Sizes[axis] + StripLines - 1) / StripLines);
+        var strips = plan.Count / plan.Sizes[axis] / plan.Sizes[inner]
+            * ((plan.Sizes[axis] + StripLines - 1) / StripLines);
         var blocks = (int)Math.Clamp(plan.Count / 32768, 1, Math.Min(strips, 4096));
         return new TransposeKernel(name, plan, axis, strips, blocks, [x.Reads(), y.Writes()]);
     }
@@ -73,7 +74,8 @@ internal sealed unsafe class TransposeKernel : CpuKernel
         for (long column = 0; column < _plan.Sizes[inner]; column += RunMaximum)
         {
             var columns = (int)Math.Min(RunMaximum, _plan.Sizes[inner] - column);
-            DynamicPanel.Transpose((float*)source + column * step, step, lines, columns, (float*)target + column, pitch);
+            DynamicPanel.Transpose((float*)source + column * step, step, lines, columns, (float*)target + column,
+                pitch);
             if (context.Yield())
             {
                 return false;

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Atoll.Kernels;
 
 /// <summary>y = f(x) on floats of any strides; unit strides go by whole registers.</summary>
-internal sealed unsafe class UnaryKernel<TLanes, TFunction>(string name, TensorRef x, TensorRef y, float alpha, float beta)
+internal sealed unsafe class UnaryKernel<TLanes, TFunction>(
+    string name, TensorRef x, TensorRef y, float alpha, float beta)
     : StridedKernel(name, new StridedPlan(1, x, y), AccessesOf(x, y))
     where TLanes : struct, ILanes<TLanes>
     where TFunction : struct, IUnaryFunction

@@ -60,7 +60,8 @@ internal sealed unsafe class GatherKernel(string name, TensorRef x, TensorRef in
         var size = x.Shape[axis];
         if (index < -size || index >= size)
         {
-            throw new InvalidOperationException($"{Name}: index {index} at {position} is outside axis {axis} of size {size}");
+            throw new InvalidOperationException(
+                $"{Name}: index {index} at {position} is outside axis {axis} of size {size}");
         }
 
         index = index < 0 ? index + size : index;

@@ -2,7 +2,9 @@ using Atoll.Devices;
 
 namespace Atoll.Kernels;
 
-/// <summary>y = scale a b for each index of the leading axes; a block is a part of the rows and columns of one index.</summary>
+/// <summary>
+/// y = scale a b for each index of the leading axes; a block is a part of the rows and columns of one index.
+/// </summary>
 internal sealed unsafe class BatchedMatrixKernel : CpuKernel
 {
     private readonly TensorRef _a;
@@ -49,7 +51,8 @@ internal sealed unsafe class BatchedMatrixKernel : CpuKernel
             rowBlocks = Math.Clamp((int)((long)rows * k / (400 << 10)) + 1, rowBlocks, Math.Max(rowBlocks, rows));
         }
 
-        return new BatchedMatrixKernel(name, a, b, y, scale, new Split(Math.Max(1, batch), rowBlocks, Math.Max(1, columnBlocks)));
+        return new BatchedMatrixKernel(name, a, b, y, scale,
+            new Split(Math.Max(1, batch), rowBlocks, Math.Max(1, columnBlocks)));
     }
 
     public override void RunBlock(int block, BlockContext context)

@@ -40,9 +40,12 @@ internal sealed unsafe class DynamicMultiply
 
     /// <summary>Scratch floats for products of up to the given rows and reduction length.</summary>
     public int ScratchFloats(int rows, int k, bool packA) =>
-        (ChunkLength + _maxRows) * _width + (TileList.TilesOf(rows, _maxRows) + 1) * _maxRows * _width + (packA ? rows * k : 0);
+        (ChunkLength + _maxRows) * _width + (TileList.TilesOf(rows, _maxRows) + 1) * _maxRows * _width
+            + (packA ? rows * k : 0);
 
-    /// <summary>Computes columns first to last - 1; c's rows are contiguous. False when the block must be left.</summary>
+    /// <summary>
+    /// Computes columns first to last - 1; c's rows are contiguous. False when the block must be left.
+    /// </summary>
     public bool Run(MatrixView a, MatrixView b, TileLine c, DynamicShape shape, float* scratch, BlockContext context)
     {
         var panel = scratch;
@@ -52,7 +55,8 @@ internal sealed unsafe class DynamicMultiply
             var packed = partial + (TileList.TilesOf(shape.Rows, _maxRows) + 1) * _maxRows * _width;
             for (var row = 0; row < shape.Rows; row++)
             {
-                DynamicPanel.Pack(a.Start + row * a.RowStride, a.ColumnStride, 1, shape.K, 1, packed + row * shape.K, 1);
+                DynamicPanel.Pack(a.Start + row * a.RowStride, a.ColumnStride, 1, shape.K, 1, packed + row * shape.K,
+                    1);
                 if (context.Yield())
                 {
                     return false;

@@ -20,7 +20,8 @@ internal static unsafe class DynamicPanel
         {
             for (var k = 0; k < rows; k++)
             {
-                new ReadOnlySpan<float>(source + k * rowStride, columns).CopyTo(new Span<float>(target + k * width, columns));
+                new ReadOnlySpan<float>(source + k * rowStride,
+                    columns).CopyTo(new Span<float>(target + k * width, columns));
             }
 
             return;
@@ -35,7 +36,9 @@ internal static unsafe class DynamicPanel
         Strided(source, rowStride, columnStride, rows, columns, target, width);
     }
 
-    /// <summary>target[k pitch + j] = source[k + j columnStride], in squares of eight where the processor can.</summary>
+    /// <summary>
+    /// target[k pitch + j] = source[k + j columnStride], in squares of eight where the processor can.
+    /// </summary>
     public static void Transpose(float* source, nint columnStride, int rows, int columns, float* target, nint pitch)
     {
         var column = 0;
@@ -47,7 +50,8 @@ internal static unsafe class DynamicPanel
                 Transpose8(source + column * columnStride + k, columnStride, target + k * pitch + column, pitch);
             }
 
-            Strided(source + column * columnStride + k, 1, columnStride, rows - k, 8, target + k * pitch + column, pitch);
+            Strided(source + column * columnStride + k, 1, columnStride, rows - k, 8, target + k * pitch + column,
+                pitch);
         }
 
         Strided(source + column * columnStride, 1, columnStride, rows, columns - column, target + column, pitch);

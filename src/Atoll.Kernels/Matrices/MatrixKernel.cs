@@ -15,7 +15,8 @@ internal sealed unsafe class MatrixKernel : CpuKernel
     private readonly int _maxTiles;
 
     private MatrixKernel(
-        string name, TensorRef a, PackedPanels b, TensorRef y, Epilogue epilogue, BlockSplit split, BufferAccess[] accesses)
+        string name, TensorRef a, PackedPanels b, TensorRef y, Epilogue epilogue, BlockSplit split,
+            BufferAccess[] accesses)
         : base(name, split.Blocks, accesses)
     {
         _rows = a.Shape[0];
@@ -32,14 +33,15 @@ internal sealed unsafe class MatrixKernel : CpuKernel
         _maxTiles = TileList.TilesOf(_rows / split.RowBlocks + 1, _multiply.MaxRows);
     }
 
-    public override int ScratchBytes => _maxTiles * sizeof(TileRows) + _multiply.PartialFloats(_maxTiles) * sizeof(float) + 64;
+    public override int ScratchBytes =>
+        _maxTiles * sizeof(TileRows) + _multiply.PartialFloats(_maxTiles) * sizeof(float) + 64;
 
     public override double EstimatedBlockMicroseconds => _split.Microseconds;
 
     public static MatrixKernel Create(string name, TensorRef a, PackedPanels b, TensorRef y, Epilogue epilogue)
     {
         var split = BlockSplit.Choose(a.Shape[0], MicroKernels.MaxRows(b.Level), b);
-        BufferAccess[] accesses = [a.Reads(), y.Writes(), .. epilogue.Residual is { } r ? [r.Reads()] : (BufferAccess[])[]];
+        var accesses = epilogue.Accesses(a, y);
         return new MatrixKernel(name, a, b, y, epilogue, split, accesses);
     }
 

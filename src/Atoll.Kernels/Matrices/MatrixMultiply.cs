@@ -6,8 +6,8 @@ namespace Atoll.Kernels;
 public static class MatrixMultiply
 {
     /// <summary>
-    /// y = epilogue(a b + bias) for a constant b; a is [M, K] and y [M, N] with contiguous rows at any pitch, or of higher
-    /// rank where the leading axes collapse to M.
+    /// y = epilogue(a b + bias) for a constant b; a is [M, K] and y [M, N] with contiguous rows at any pitch, or of
+    /// higher rank where the leading axes collapse to M.
     /// </summary>
     /// <exception cref="ArgumentException">Shapes or strides that do not fit.</exception>
     public static CpuKernel Create(string name, TensorRef a, PackedMatrix b, TensorRef y, Epilogue epilogue)
@@ -20,8 +20,8 @@ public static class MatrixMultiply
     }
 
     /// <summary>
-    /// y = scale a b for two dynamic operands [..., M, K] and [..., K, N] of any strides; leading axes broadcast to those of
-    /// y (NumPy rules), whose last axis is contiguous.
+    /// y = scale a b for two dynamic operands [..., M, K] and [..., K, N] of any strides; leading axes broadcast to
+    /// those of y (NumPy rules), whose last axis is contiguous.
     /// </summary>
     public static CpuKernel CreateBatched(string name, TensorRef a, TensorRef b, TensorRef y, float scale = 1)
     {

@@ -1,8 +1,8 @@
 namespace Atoll.Kernels;
 
 /// <summary>
-/// A constant right operand [K, N] with its bias, packed once and shared by all kernels that use it. Owns native memory:
-/// dispose it after the programs that use it.
+/// A constant right operand [K, N] with its bias, packed once and shared by all kernels that use it. Owns native
+/// memory: dispose it after the programs that use it.
 /// </summary>
 public sealed class PackedMatrix : IDisposable
 {

@@ -12,7 +12,8 @@ internal sealed unsafe class PackedPanels : IDisposable
     private float* _bias;
 
     /// <param name="source">The matrix; element (k, n) is at rows[k] + n * columnStride.</param>
-    public PackedPanels(ReadOnlySpan<float> source, ReadOnlySpan<long> rows, long columnStride, int n, ReadOnlySpan<float> bias)
+    public PackedPanels(ReadOnlySpan<float> source, ReadOnlySpan<long> rows, long columnStride, int n,
+        ReadOnlySpan<float> bias)
     {
         if (!bias.IsEmpty && bias.Length != n)
         {

@@ -134,7 +134,8 @@ internal sealed unsafe class PanelMultiply
         var kernels = panel == _panels.Count - 1 ? _last : _full;
         var tail = _panels.Columns(panel) < width;
         var final = chunk == _chunks.Length - 1;
-        nint column = (nint)panel * _panels.FullWidth, chunkBytes = (nint)part.SegmentCount * part.Length * width * sizeof(float);
+        nint column = (nint)panel * _panels.FullWidth, chunkBytes = (nint)part.SegmentCount * part.Length * width
+            * sizeof(float);
         Tile tile;
         tile.PitchA = PitchA;
         tile.PitchC = PitchC;
@@ -176,7 +177,9 @@ internal sealed unsafe class PanelMultiply
         return true;
     }
 
-    /// <summary>Writes the columns that exist of a narrow panel, and applies activations that micro-kernels have not.</summary>
+    /// <summary>
+    /// Writes the columns that exist of a narrow panel, and applies activations that micro-kernels have not.
+    /// </summary>
     private void Finish(Tile* tile, int columns, bool tail)
     {
         if (!tail && _activation == null)

@@ -24,7 +24,9 @@ internal enum TileFlags : long
 /// </summary>
 internal unsafe struct Tile
 {
-    /// <summary>Rows 0 to h-1 start at A0, rows h on at A1, where h = (Rows + 1) / 2; likewise C and Residual.</summary>
+    /// <summary>
+    /// Rows 0 to h-1 start at A0, rows h on at A1, where h = (Rows + 1) / 2; likewise C and Residual.
+    /// </summary>
     public float* A0, A1;
     public nint PitchA;
 

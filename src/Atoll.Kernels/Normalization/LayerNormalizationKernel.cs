@@ -3,7 +3,7 @@ using Atoll.Devices;
 namespace Atoll.Kernels;
 
 /// <summary>
-/// y = activation-free (x - mean) / sqrt(variance + ε) scale + shift over contiguous rows; in two passes, so that the
+/// y = (x - mean) / sqrt(variance + ε) scale + shift over contiguous rows; in two passes, so that the
 /// variance loses nothing to cancellation.
 /// </summary>
 internal sealed unsafe class LayerNormalizationKernel<TLanes>(

@@ -18,8 +18,8 @@ public static class Normalization
     }
 
     /// <summary>
-    /// Normalizes over the axes from <paramref name="axis"/> to the last, which must be dense in x and y; scale and shift
-    /// are dense with as many elements, or null.
+    /// Normalizes over the axes from <paramref name="axis"/> to the last, which must be dense in x and y; scale and
+    /// shift are dense with as many elements, or null.
     /// </summary>
     public static CpuKernel Layer(
         string name, TensorRef x, int axis, TensorRef? scale, TensorRef? shift, TensorRef y, float epsilon = 1e-5f)
@@ -29,7 +29,8 @@ public static class Normalization
         if (!x.IsDenseFrom(axis) || !y.IsDenseFrom(axis) || scale?.Count is { } a && a != length
             || shift?.Count is { } b && b != length)
         {
-            throw new ArgumentException($"{name}: {x} and {y} must be dense from axis {axis}, scale and shift {length} long");
+            throw new ArgumentException($"{name}: {x} and {y} must be dense from axis {axis}, " +
+                $"scale and shift {length} long");
         }
 
         var plan = new RowPlan(Flatten(x, axis, length), axis, Flatten(y, axis, length));
@@ -54,5 +55,6 @@ public static class Normalization
         new LocalResponseKernel(name, x, y, options);
 
     private static TensorRef Flatten(TensorRef view, int axis, int length) => new(
-        view.Buffer, view.OffsetBytes, view.ElementBytes, [.. view.Shape[..axis], length], [.. view.Strides[..axis], 1]);
+        view.Buffer, view.OffsetBytes, view.ElementBytes, [.. view.Shape[..axis], length],
+            [.. view.Strides[..axis], 1]);
 }

@@ -17,7 +17,8 @@ internal sealed unsafe class RowPlan
         }
 
         axis = axis < 0 ? axis + x.Rank : axis;
-        int[] outer = [.. Enumerable.Range(0, x.Rank).Where(a => a != axis).OrderByDescending(a => Math.Abs(y.Strides[a]))];
+        int[] outer = [.. Enumerable.Range(0, x.Rank).Where(a => a != axis).OrderByDescending(a =>
+            Math.Abs(y.Strides[a]))];
         _sizes = [.. outer.Select(a => x.Shape[a])];
         _x = [.. outer.Select(a => x.Strides[a])];
         _y = [.. outer.Select(a => y.Strides[a])];

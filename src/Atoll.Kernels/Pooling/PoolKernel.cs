@@ -62,8 +62,10 @@ internal sealed unsafe class PoolKernel<TLanes, TPool>(string name, TensorRef x,
                 var rows = Clip(top, window.Height, _g.DilationHeight, _x.Height);
                 var columns = Clip(left, window.Width, _g.DilationWidth, _x.Width);
                 var counted = window.IncludeBorder
-                    ? Clip(top + _g.PadTop, window.Height, _g.DilationHeight, _x.Height + _g.PadTop + _g.PadBottom).Count
-                        * Clip(left + _g.PadLeft, window.Width, _g.DilationWidth, _x.Width + _g.PadLeft + _g.PadRight).Count
+                    ? Clip(top + _g.PadTop, window.Height, _g.DilationHeight, _x.Height + _g.PadTop
+                        + _g.PadBottom).Count
+                        * Clip(left + _g.PadLeft, window.Width, _g.DilationWidth, _x.Width + _g.PadLeft
+                            + _g.PadRight).Count
                     : rows.Count * columns.Count;
                 Pixel(_x.At(image, rows.First, columns.First), _y.At(image, row, column), rows.Count, columns.Count,
                     TPool.Factor(counted));
@@ -89,7 +91,8 @@ internal sealed unsafe class PoolKernel<TLanes, TPool>(string name, TensorRef x,
         }
     }
 
-    private void Channels<T>(float* source, float* target, int rows, int columns, float factor) where T : struct, ILanes<T>
+    private void Channels<T>(float* source, float* target, int rows, int columns, float factor)
+        where T : struct, ILanes<T>
     {
         var sum = T.Create(TPool.Start);
         for (var row = 0; row < rows; row++, source += _g.DilationHeight * _x.RowPitch)

@@ -3,7 +3,9 @@ using Atoll.Devices;
 
 namespace Atoll.Kernels;
 
-/// <summary>Index of the largest or smallest element along one axis; of equal ones the first, or the last on request.</summary>
+/// <summary>
+/// Index of the largest or smallest element along one axis; of equal ones the first, or the last on request.
+/// </summary>
 internal sealed unsafe class ArgExtremeKernel<T>(string name, bool largest, bool selectLast, ReductionPlan plan)
     : CpuKernel(name, 1, plan.Accesses)
     where T : unmanaged, INumber<T>

@@ -6,7 +6,8 @@ namespace Atoll.Kernels;
 /// <summary>Makes kernels that reduce x over a set of axes; y has size 1 there, or lacks those axes.</summary>
 public static class Reduction
 {
-    /// <exception cref="NotSupportedException">A type other than Float32, Float64, Int32, Int64 and the byte types.</exception>
+    /// <exception cref="NotSupportedException">A type other than Float32, Float64, Int32, Int64 and the byte
+    /// types.</exception>
     public static CpuKernel Create(
         string name, ReductionOperator op, ScalarType type, TensorRef x, ReadOnlySpan<int> axes, TensorRef y)
     {

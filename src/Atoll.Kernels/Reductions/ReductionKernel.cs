@@ -150,7 +150,8 @@ internal sealed unsafe class ReductionKernel<TLanes, TAccumulator> : CpuKernel
     }
 
     private static float Join(float total, float part) =>
-        typeof(TAccumulator) == typeof(SumOfSquaresAccumulator) || typeof(TAccumulator) == typeof(AbsoluteSumAccumulator)
+        typeof(TAccumulator) == typeof(SumOfSquaresAccumulator)
+            || typeof(TAccumulator) == typeof(AbsoluteSumAccumulator)
             ? total + part : TAccumulator.Add(total, part);
 
     private float Finish(float total) => _operator switch
@@ -163,7 +164,8 @@ internal sealed unsafe class ReductionKernel<TLanes, TAccumulator> : CpuKernel
 }
 
 /// <summary>Reduces numbers of any type one by one.</summary>
-internal sealed unsafe class NumberReductionKernel<T, TAccumulator>(string name, ReductionPlan plan, ReductionOperator op)
+internal sealed unsafe class NumberReductionKernel<T, TAccumulator>(
+    string name, ReductionPlan plan, ReductionOperator op)
     : CpuKernel(name, 1, plan.Accesses)
     where T : unmanaged, INumber<T>, IMinMaxValue<T>
     where TAccumulator : struct, IAccumulator

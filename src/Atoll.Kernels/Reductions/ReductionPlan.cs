@@ -2,7 +2,9 @@ using Atoll.Devices;
 
 namespace Atoll.Kernels;
 
-/// <summary>Splits the axes of x into kept ones, which y has (with size 1 or absent where reduced), and reduced ones.</summary>
+/// <summary>
+/// Splits the axes of x into kept ones, which y has (with size 1 or absent where reduced), and reduced ones.
+/// </summary>
 internal sealed unsafe class ReductionPlan
 {
     public ReductionPlan(TensorRef x, ReadOnlySpan<int> axes, TensorRef y)
@@ -16,7 +18,8 @@ internal sealed unsafe class ReductionPlan
         int[] kept = [.. Enumerable.Range(0, x.Rank).Where(axis => !reduced[axis])];
         int[] keptShape = [.. kept.Select(axis => x.Shape[axis])];
         var target = y.TryReshape(keptShape)
-            ?? throw new ArgumentException($"{y} cannot hold the reduction of {x} over [{string.Join(',', axes.ToArray())}]");
+            ?? throw new ArgumentException(
+                $"{y} cannot hold the reduction of {x} over [{string.Join(',', axes.ToArray())}]");
         X = x;
         Y = y;
         OuterSizes = keptShape;

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace Atoll.Kernels;
 
-/// <summary>A register of floats of one width (1, 8 or 16), so that each function is written once for all widths.</summary>
+/// <summary>
+/// A register of floats of one width (1, 8 or 16), so that each function is written once for all widths.
+/// </summary>
 internal unsafe interface ILanes<T> : ILaneArithmetic<T>, ILaneRounding<T>, ILaneSelection<T>, ILaneBits<T>
     where T : struct, ILanes<T>
 {

@@ -13,7 +13,9 @@ internal static class LaneMath
     private const float Ln2High = 0.693359375f;
     private const float Ln2Low = -2.12194440e-4f;
 
-    /// <summary>e^x = 2^n e^r, |r| at most ln(2)/2; 2^n is applied in two steps so that it may leave the normal range.</summary>
+    /// <summary>
+    /// e^x = 2^n e^r, |r| at most ln(2)/2; 2^n is applied in two steps so that it may leave the normal range.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp<T>(T x) where T : struct, ILanes<T>
     {

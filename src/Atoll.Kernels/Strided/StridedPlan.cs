@@ -38,7 +38,9 @@ internal sealed unsafe class StridedPlan
         EstimatedMicroseconds = Math.Min(Count, ElementsPerBlock) * elementNanoseconds / 1000;
     }
 
-    /// <summary>For copies, where no order of the elements is dearer: a short innermost axis gives way to the longest.</summary>
+    /// <summary>
+    /// For copies, where no order of the elements is dearer: a short innermost axis gives way to the longest.
+    /// </summary>
     public StridedPlan PreferLongRuns()
     {
         var inner = Sizes.Length - 1;

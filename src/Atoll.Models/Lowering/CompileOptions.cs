@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>How a model is compiled. The defaults are right for serving; the rest is for tests and measurements.</summary>
+/// <summary>
+/// How a model is compiled. The defaults are right for serving; the rest is for tests and measurements.
+/// </summary>
 public sealed record CompileOptions
 {
     public static CompileOptions Default { get; } = new();
@@ -11,7 +13,9 @@ public sealed record CompileOptions
     /// <summary>Let producers write straight into their part of a concatenation. Default true.</summary>
     public bool ConcatenateInPlace { get; init; } = true;
 
-    /// <summary>Most concrete input shapes whose memory plan is kept; the least recently used one goes. Default 16.</summary>
+    /// <summary>
+    /// Most concrete input shapes whose memory plan is kept; the least recently used one goes. Default 16.
+    /// </summary>
     public int PlanCacheCapacity { get; init; } = 16;
 
     /// <summary>Replay each memory plan against an independent model of it. Slow; default false.</summary>

@@ -42,9 +42,11 @@ public sealed class CompiledModel : IDisposable
     /// Allocates memory on the device and builds the program for the input shapes, in the order of
     /// <see cref="Inputs"/>; null where the model itself fixes all shapes.
     /// </summary>
-    /// <exception cref="ModelException">The shapes do not fit the model, or an operator cannot be compiled for them.</exception>
+    /// <exception cref="ModelException">The shapes do not fit the model, or an operator cannot be compiled for
+    /// them.</exception>
     /// <exception cref="DeviceException">The client's budget or the device's memory is exceeded.</exception>
-    public ModelInstance Instantiate(Device device, DeviceClient? client = null, IReadOnlyList<long[]>? inputShapes = null)
+    public ModelInstance Instantiate(Device device, DeviceClient? client = null,
+        IReadOnlyList<long[]>? inputShapes = null)
     {
         var lowered = Plan(inputShapes);
         client ??= device.DefaultClient;
@@ -130,8 +132,10 @@ public sealed class CompiledModel : IDisposable
     {
         if (inputShapes is null)
         {
-            return IsStatic ? [.. Inputs.Select(i => i.Shape.ToArray())] : throw new ModelException(ModelError.InvalidShape,
-                $"model '{Name}' has inputs without a fixed shape ({string.Join("; ", Inputs.Where(i => !i.IsStatic))}): give concrete shapes");
+            return IsStatic ? [.. Inputs.Select(i => i.Shape.ToArray())]
+                : throw new ModelException(ModelError.InvalidShape,
+                $"model '{Name}' has inputs without a fixed shape: give concrete shapes for " +
+                string.Join("; ", Inputs.Where(i => !i.IsStatic)));
         }
 
         if (inputShapes.Count != Inputs.Count)

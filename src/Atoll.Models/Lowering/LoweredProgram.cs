@@ -58,7 +58,7 @@ internal sealed class LoweredProgram
             if (!output.IsStatic)
             {
                 throw new ModelException(ModelError.InvalidShape,
-                    $"{node} (opset {node.Opset}): the shape of {output} depends on values that are known only at run time");
+                    $"{node} (opset {node.Opset}): the shape of {output} depends on values known only at run time");
             }
         }
 

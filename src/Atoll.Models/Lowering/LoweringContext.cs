@@ -73,11 +73,13 @@ internal sealed class LoweringContext
     }
 
     /// <summary>
-    /// Where a node is to write its output: the caller's buffer or its part of a concatenation where the emitter accepts
-    /// that view and no read of the same step lies there, else a new storage in the preferred order. Binds the value.
+    /// Where a node is to write its output: the caller's buffer or its part of a concatenation where the emitter
+    /// accepts that view and no read of the same step lies there, else a new storage in the preferred order. Binds
+    /// the value.
     /// </summary>
     public TensorView Output(
-        GraphNode node, MemoryOrder order, IReadOnlyList<TensorView> reads, Predicate<TensorView>? accepts = null, int index = 0)
+        GraphNode node, MemoryOrder order, IReadOnlyList<TensorView> reads, Predicate<TensorView>? accepts = null,
+            int index = 0)
     {
         var value = node.Outputs[index]!;
         var wanted = Destination(value, order);
@@ -121,7 +123,9 @@ internal sealed class LoweringContext
         return copy;
     }
 
-    /// <summary>The view of a concatenation's output, made when the first of its parts is placed or at the node itself.</summary>
+    /// <summary>
+    /// The view of a concatenation's output, made when the first of its parts is placed or at the node itself.
+    /// </summary>
     public TensorView Concatenation(GraphNode concat, MemoryOrder order)
     {
         if (!_concatenations.TryGetValue(concat, out var view))
@@ -163,7 +167,8 @@ internal sealed class LoweringContext
     {
         if (!value.IsStatic)
         {
-            throw new ModelException(ModelError.InvalidShape, $"the shape of {kind.ToString().ToLowerInvariant()} {value} is not known");
+            throw new ModelException(ModelError.InvalidShape,
+                $"the shape of {kind.ToString().ToLowerInvariant()} {value} is not known");
         }
 
         var bytes = value.Shape!.Aggregate((long)value.Type.SizeInBytes(), (a, b) => checked(a * b));

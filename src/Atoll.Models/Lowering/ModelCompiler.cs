@@ -4,8 +4,8 @@ namespace Atoll.Models;
 public static class ModelCompiler
 {
     /// <summary>
-    /// Checks, folds and fuses a copy of the graph; a model of fixed shapes is also lowered and planned at once, so that
-    /// every fault shows here.
+    /// Checks, folds and fuses a copy of the graph; a model of fixed shapes is also lowered and planned at once, so
+    /// that every fault shows here.
     /// </summary>
     /// <exception cref="ModelException">An operator or shape is not supported; names all such nodes.</exception>
     public static CompiledModel Compile(Graph graph, CompileOptions? options = null)

@@ -67,8 +67,21 @@ public sealed class ModelInstance : IDisposable
             Shared = shared,
             Own = _own,
         };
-        var kernels = lowered.Steps.SelectMany(step => step.Emit(binding)).ToArray();
+        var kernels = lowered.Steps.SelectMany(step => Emit(lowered, step, binding)).ToArray();
         return client.Device.Load(lowered.Name, kernels.Length > 0 ? kernels : [new EmptyKernel()]);
+    }
+
+    private static List<CpuKernel> Emit(LoweredProgram lowered, LoweredStep step, StorageBinding binding)
+    {
+        try
+        {
+            return [.. step.Emit(binding)];
+        }
+        catch (Exception e) when (e is NotSupportedException or ArgumentException or OverflowException)
+        {
+            throw new ModelException(ModelError.UnsupportedOperator,
+                $"model '{lowered.Name}', step '{step.Name}': {e.Message}", e);
+        }
     }
 
     private ModelTensor AllocateTensor(TensorSpec spec, DeviceClient client)

@@ -2,7 +2,9 @@ using Atoll.Devices;
 
 namespace Atoll.Models;
 
-/// <summary>An input or output of a model instance: its concrete shape and its row-major elements in device memory.</summary>
+/// <summary>
+/// An input or output of a model instance: its concrete shape and its row-major elements in device memory.
+/// </summary>
 public sealed class ModelTensor
 {
     internal ModelTensor(TensorSpec spec, DeviceBuffer buffer)
@@ -19,7 +21,9 @@ public sealed class ModelTensor
     /// <summary>Size of the elements; the buffer may be a little larger.</summary>
     public long Bytes { get; }
 
-    /// <summary>The elements; valid until the instance is disposed. Write inputs and read outputs only while no launch runs.</summary>
+    /// <summary>
+    /// The elements; valid until the instance is disposed. Write inputs and read outputs only while no launch runs.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The element size of T is not that of the tensor's type.</exception>
     public unsafe Span<T> AsSpan<T>() where T : unmanaged
     {

@@ -12,7 +12,7 @@ internal static class SupportCheck
 
     // Shape arithmetic, which becomes constant once shapes are known.
     private static bool IsFoldable(GraphNode node) =>
-        node.Operator is "Shape" or "Size" or "Constant" or "ConstantOfShape" or "Range" or "EyeLike" or "OneHot" or "NonZero";
+        node.Operator is "Shape" or "Size" or "Constant" or "ConstantOfShape" or "Range" or "NonZero" or "Trilu";
 
     /// <exception cref="ModelException">Names operator, node and opset of each node without a lowering.</exception>
     public static void Require(Graph graph, IEnumerable<GraphNode> unsupported)

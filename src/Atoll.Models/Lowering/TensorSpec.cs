@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Name, element type and shape of a model's input or output; -1 stands for a dimension given at run time.</summary>
+/// <summary>
+/// Name, element type and shape of a model's input or output; -1 stands for a dimension given at run time.
+/// </summary>
 public sealed record TensorSpec(string Name, ElementType Type, IReadOnlyList<long> Shape)
 {
     public bool IsStatic => Shape.All(d => d >= 0);

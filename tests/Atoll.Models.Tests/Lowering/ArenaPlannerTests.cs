@@ -9,7 +9,8 @@ public sealed class ArenaPlannerTests
         {
             var steps = RandomSteps(new Random(seed));
             var plan = ArenaPlanner.Plan(steps);
-            Assert.True(ArenaPlanChecker.FindFault(steps, plan) is null, $"seed {seed}: {ArenaPlanChecker.FindFault(steps, plan)}");
+            Assert.True(ArenaPlanChecker.FindFault(steps, plan) is null,
+                $"seed {seed}: {ArenaPlanChecker.FindFault(steps, plan)}");
             Assert.All(plan.Offsets.Values, offset => Assert.Equal(0, offset % ArenaPlan.AlignmentBytes));
             Assert.True(plan.Bytes <= plan.UnsharedBytes, $"seed {seed}");
         }
@@ -26,8 +27,10 @@ public sealed class ArenaPlannerTests
     [Fact]
     public void The_smallest_gap_that_fits_is_taken()
     {
-        // Two large storages with gaps between them of 256 and 128 bytes; the small one fits both and belongs into the latter.
-        Storage[] s = [.. new long[] { 512, 256, 448, 128, 384, 64 }.Select((bytes, i) => new Storage(i, StorageKind.Arena, bytes))];
+        // Two large storages with gaps between them of 256 and 128 bytes; the small one fits both and belongs into the
+        // latter.
+        Storage[] s = [.. new long[] { 512, 256, 448, 128, 384, 64 }.Select((bytes, i) =>
+            new Storage(i, StorageKind.Arena, bytes))];
         StorageLifetime[] lives =
         [
             new(s[0], 0, 9), new(s[1], 0, 1), new(s[2], 0, 9), new(s[3], 0, 1), new(s[4], 0, 9), new(s[5], 4, 5),

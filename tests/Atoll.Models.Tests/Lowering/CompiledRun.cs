@@ -5,7 +5,9 @@ namespace Atoll.Models.Tests;
 /// <summary>Runs compiled graphs on the calling thread and compares them with the reference interpreter.</summary>
 internal static class CompiledRun
 {
-    /// <summary>Row-major tensors of the graph's inputs; floats between -1 and 1, integers and booleans 0 or 1.</summary>
+    /// <summary>
+    /// Row-major tensors of the graph's inputs; floats between -1 and 1, integers and booleans 0 or 1.
+    /// </summary>
     public static Tensor[] RandomInputs(IEnumerable<TensorSpec> inputs, Random random) =>
     [
         .. inputs.Select(spec =>
@@ -13,7 +15,8 @@ internal static class CompiledRun
             var count = spec.Shape.Aggregate(1L, (a, b) => a * b);
             if (spec.Type == ElementType.Float32)
             {
-                return Tensor.Float(spec.Shape, Array.ConvertAll(new float[count], _ => (float)((random.NextDouble() * 2) - 1)));
+                return Tensor.Float(spec.Shape,
+                    Array.ConvertAll(new float[count], _ => (float)((random.NextDouble() * 2) - 1)));
             }
 
             var data = new byte[count * spec.Type.SizeInBytes()];
@@ -70,7 +73,8 @@ internal static class CompiledRun
     public static void AssertNear(Tensor expected, Tensor actual, float tolerance, string where)
     {
         Assert.True(expected.Type == actual.Type && expected.Shape.AsSpan().SequenceEqual(actual.Shape),
-            $"{where}: {expected.Type}[{string.Join(',', expected.Shape)}] expected, {actual.Type}[{string.Join(',', actual.Shape)}] found");
+            $"{where}: {expected.Type}[{string.Join(',', expected.Shape)}] expected, " +
+            $"{actual.Type}[{string.Join(',', actual.Shape)}] found");
         if (expected.Type != ElementType.Float32)
         {
             Assert.True(expected.Data.AsSpan().SequenceEqual(actual.Data), $"{where}: values differ");

@@ -36,7 +36,8 @@ internal sealed class GraphBuilder(int seed)
     public GraphValue Op(string op, (string Name, object Value)[] attributes, params GraphValue?[] inputs) =>
         Ops(op, 1, attributes, inputs)[0];
 
-    public GraphValue[] Ops(string op, int outputs, (string Name, object Value)[] attributes, params GraphValue?[] inputs)
+    public GraphValue[] Ops(string op, int outputs, (string Name, object Value)[] attributes,
+        params GraphValue?[] inputs)
     {
         var made = Enumerable.Range(0, outputs).Select(_ => new GraphValue($"v{_names++}")).ToArray();
         var node = new GraphNode

@@ -15,7 +15,8 @@ internal static class RandomGraphs
             channels = next;
         }
 
-        x = b.Op("MaxPool", [("kernel_shape", new[] { 3L, 3L }), ("strides", new[] { 2L, 2L }), ("pads", new[] { 1L, 1L, 1L, 1L })], x);
+        x = b.Op("MaxPool", [("kernel_shape", new[] { 3L, 3L }), ("strides", new[] { 2L, 2L }),
+            ("pads", new[] { 1L, 1L, 1L, 1L })], x);
         return b.Build(Classifier(b, x, channels));
     }
 
@@ -35,7 +36,9 @@ internal static class RandomGraphs
         return b.Build(Classifier(b, x, channels));
     }
 
-    /// <summary>Each layer reads the concatenation of all layers before it, written as one growing list or as a chain.</summary>
+    /// <summary>
+    /// Each layer reads the concatenation of all layers before it, written as one growing list or as a chain.
+    /// </summary>
     public static Graph DenseBlocks(int seed)
     {
         var b = new GraphBuilder(seed);
@@ -75,7 +78,8 @@ internal static class RandomGraphs
             var widths = Enumerable.Range(0, 4).Select(_ => b.Random.Next(1, 18)).ToArray();
             var narrow = ConvolutionBlock(b, x, channels, widths[0], 1, 1);
             var wide = ConvolutionBlock(b, ConvolutionBlock(b, x, channels, 7, 1, 1), 7, widths[1], 3, 1);
-            var left = b.Op("Conv", [("pads", new[] { 0L, 1L, 0L, 1L })], narrow, b.Weights(widths[2], widths[0], 1, 3));
+            var left = b.Op("Conv", [("pads", new[] { 0L, 1L, 0L, 1L })], narrow,
+                b.Weights(widths[2], widths[0], 1, 3));
             var pooled = b.Op("AveragePool",
                 [("kernel_shape", new[] { 3L, 3L }), ("pads", new[] { 1L, 1L, 1L, 1L }), ("count_include_pad", 1L)], x);
             var projected = ConvolutionBlock(b, pooled, channels, widths[3], 1, 1);
@@ -101,7 +105,8 @@ internal static class RandomGraphs
             var scores = b.Op("MatMul", q, b.Op("Transpose", [("perm", new[] { 0L, 1L, 3L, 2L })], k));
             scores = b.Op("Add", b.Op("Div", scores, b.Scalar(MathF.Sqrt(depth))), mask);
             var mixed = b.Op("MatMul", b.Op("Softmax", [("axis", -1L)], scores), v);
-            mixed = b.Op("Reshape", b.Op("Transpose", [("perm", new[] { 0L, 2L, 1L, 3L })], mixed), b.Ints(1, -1, width));
+            mixed = b.Op("Reshape", b.Op("Transpose", [("perm", new[] { 0L, 2L, 1L, 3L })], mixed),
+                b.Ints(1, -1, width));
             x = LayerNorm(b, b.Op("Add", Linear(b, mixed, width, width), x), width);
             var hidden = Gelu(b, Linear(b, x, width, 2 * width));
             x = LayerNorm(b, b.Op("Add", Linear(b, hidden, 2 * width, width), x), width);
@@ -132,7 +137,8 @@ internal static class RandomGraphs
         b.Op("Add", b.Op("MatMul", x, b.Weights(inputs, outputs)), b.Weights(outputs));
 
     private static GraphValue Normalize(GraphBuilder b, GraphValue x, long channels) =>
-        b.Op("BatchNormalization", x, b.Positive(channels), b.Weights(channels), b.Weights(channels), b.Positive(channels));
+        b.Op("BatchNormalization", x, b.Positive(channels), b.Weights(channels), b.Weights(channels),
+            b.Positive(channels));
 
     private static GraphValue ConvolutionBlock(
         GraphBuilder b, GraphValue x, long inputs, long outputs, long size, long stride, bool withActivation = true)

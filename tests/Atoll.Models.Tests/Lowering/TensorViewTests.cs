@@ -3,7 +3,8 @@ namespace Atoll.Models.Tests;
 public sealed class TensorViewTests
 {
     private static TensorView View(long[] shape, MemoryOrder order = MemoryOrder.RowMajor) =>
-        new(new Storage(0, StorageKind.Arena, 1 << 20), 0, ElementType.Float32, shape, MemoryOrders.Strides(shape, order));
+        new(new Storage(0, StorageKind.Arena, 1 << 20), 0, ElementType.Float32, shape,
+            MemoryOrders.Strides(shape, order));
 
     [Fact]
     public void A_reshape_of_a_random_view_keeps_every_element_or_is_refused()
@@ -70,7 +71,8 @@ public sealed class TensorViewTests
         List<long> offsets = [view.Offset];
         for (var axis = 0; axis < view.Rank; axis++)
         {
-            offsets = [.. offsets.SelectMany(o => Enumerable.Range(0, (int)view.Shape[axis]).Select(i => o + (i * view.Strides[axis])))];
+            offsets = [.. offsets.SelectMany(o =>
+                Enumerable.Range(0, (int)view.Shape[axis]).Select(i => o + (i * view.Strides[axis])))];
         }
 
         return offsets;

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Concatenation: parts that were written in place cost nothing, neighbours in memory are joined, the rest is copied.</summary>
+/// <summary>
+/// Concatenation: parts that were written in place cost nothing, neighbours in memory are joined, the rest is copied.
+/// </summary>
 internal static class ConcatLowering
 {
     public static void Lower(GraphNode node, LoweringContext context)

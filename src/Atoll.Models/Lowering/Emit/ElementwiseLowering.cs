@@ -3,7 +3,9 @@ using Atoll.Kernels;
 
 namespace Atoll.Models;
 
-/// <summary>Operators that compute each element from the elements at the same place; any strides, any broadcast.</summary>
+/// <summary>
+/// Operators that compute each element from the elements at the same place; any strides, any broadcast.
+/// </summary>
 internal static class ElementwiseLowering
 {
     private static readonly Dictionary<string, UnaryOperator> SimpleUnary = new()
@@ -43,7 +45,8 @@ internal static class ElementwiseLowering
         ("Mod", (node, context) =>
             Binary(node.Attributes.Int("fmod") != 0 ? BinaryOperator.Remainder : BinaryOperator.Modulo)(node, context)),
         ("Min", Fold(BinaryOperator.Minimum)), ("Max", Fold(BinaryOperator.Maximum)), ("Sum", Fold(BinaryOperator.Add)),
-        ("Mean", Mean), ("Where", Where), ("Cast", Cast), ("Identity", Copy), ("Dropout", Copy),
+        ("Mean", Mean), ("Where", Where), ("Cast", Cast), ("CastLike", Cast), ("Shrink", Shrink), ("Identity", Copy),
+            ("Dropout", Copy),
         ("BatchNormalization", BatchNormalization),
     ];
 
@@ -76,14 +79,16 @@ internal static class ElementwiseLowering
         AddStep(node, context, [x], y, (r, w) => make(node.Name, r[0], w));
     };
 
-    private static NodeLowering Unary(UnaryOperator function, Func<NodeAttributes, (float Alpha, float Beta)> parameters) =>
+    private static NodeLowering Unary(UnaryOperator function, Func<NodeAttributes,
+        (float Alpha, float Beta)> parameters) =>
         (node, context) =>
         {
             var (alpha, beta) = parameters(node.Attributes);
             EmitUnary(node, context, function, alpha, beta);
         };
 
-    private static void EmitUnary(GraphNode node, LoweringContext context, UnaryOperator function, float alpha, float beta)
+    private static void EmitUnary(GraphNode node, LoweringContext context, UnaryOperator function, float alpha,
+        float beta)
     {
         var x = context.Input(node, 0);
         var y = context.Output(node, OrderOf([x]), [x]);
@@ -105,7 +110,8 @@ internal static class ElementwiseLowering
         }
 
         var x = context.Input(node, 0);
-        var bounds = new[] { (BinaryOperator.Maximum, context.TryInput(node, 1)), (BinaryOperator.Minimum, context.TryInput(node, 2)) };
+        var bounds = new[] { (BinaryOperator.Maximum, context.TryInput(node, 1)),
+            (BinaryOperator.Minimum, context.TryInput(node, 2)) };
         var present = bounds.Where(b => b.Item2 is not null).Select(b => (b.Item1, b.Item2!)).ToArray();
         EmitChain(node, context, x, present);
     }
@@ -118,7 +124,8 @@ internal static class ElementwiseLowering
 
     // ((x f1 v1) f2 v2) …, each result in a buffer of its own so that every step can be repeated.
     private static void EmitChain(
-        GraphNode node, LoweringContext context, TensorView x, (BinaryOperator Function, TensorView Value)[] links, float scale = 1)
+        GraphNode node, LoweringContext context, TensorView x, (BinaryOperator Function, TensorView Value)[] links,
+            float scale = 1)
     {
         if (links.Length == 0)
         {
@@ -133,26 +140,31 @@ internal static class ElementwiseLowering
             var (a, b, function) = (x, links[i].Value, links[i].Function);
             var isLast = i == links.Length - 1 && scale == 1;
             var y = isLast ? context.Output(node, order, [a, b]) : context.Temporary(value.Type, value.Shape!, order);
-            AddStep(node, context, [a, b], y, (r, w) => Elementwise.Binary(node.Name, function, Scalar(a), r[0], r[1], w));
+            AddStep(node, context, [a, b], y, (r, w) =>
+                Elementwise.Binary(node.Name, function, Scalar(a), r[0], r[1], w));
             x = y;
         }
 
         if (scale != 1)
         {
             var y = context.Output(node, order, [x]);
-            AddStep(node, context, [x], y, (r, w) => Elementwise.Unary(node.Name, UnaryOperator.Affine, r[0], w, scale));
+            AddStep(node, context, [x], y, (r, w) =>
+                Elementwise.Unary(node.Name, UnaryOperator.Affine, r[0], w, scale));
         }
     }
 
     private static void Mean(GraphNode node, LoweringContext context)
     {
         var inputs = Enumerable.Range(0, node.Inputs.Count).Select(i => context.Input(node, i)).ToArray();
-        EmitChain(node, context, inputs[0], [.. inputs.Skip(1).Select(v => (BinaryOperator.Add, v))], 1f / inputs.Length);
+        EmitChain(node, context, inputs[0], [.. inputs.Skip(1).Select(v => (BinaryOperator.Add, v))],
+            1f / inputs.Length);
     }
 
     private static NodeLowering Binary(BinaryOperator function) => (node, context) =>
     {
         var (a, b) = (context.Input(node, 0), context.Input(node, 1));
+        // Before opset 7 the second operand is aligned by an attribute instead of at the last axis.
+        b = b.TryReshape(BinaryOperators.SecondShape(OperatorCall.Of(node))!)!;
         if (a.Type != b.Type)
         {
             b = Converted(node, context, b, a.Type);
@@ -184,18 +196,44 @@ internal static class ElementwiseLowering
         AddStep(node, context, [x], y, (r, w) => Elementwise.Cast(node.Name, Scalar(x), r[0], Scalar(y), w));
     }
 
+    // x + bias below -lambda, x - bias above lambda, else 0.
+    private static void Shrink(GraphNode node, LoweringContext context)
+    {
+        var x = context.Input(node, 0);
+        var (bias, lambda, order) = (node.Attributes.Float("bias"), node.Attributes.Float("lambd", 0.5f), OrderOf([x]));
+        TensorView Constant(float value) => context.Constant(Tensor.Float([], [value]));
+        TensorView Step(ElementType type, TensorView[] reads, Func<TensorRef[], TensorRef, CpuKernel> make)
+        {
+            var made = context.Temporary(type, x.Shape, order);
+            AddStep(node, context, reads, made, make);
+            return made;
+        }
+
+        TensorView Compare(BinaryOperator function, float bound) => Step(ElementType.Bool, [x, Constant(bound)],
+            (r, w) => Elementwise.Binary(node.Name, function, Scalar(x), r[0], r[1], w));
+        TensorView Shifted(float by) => Step(ElementType.Float32, [x],
+            (r, w) => Elementwise.Unary(node.Name, UnaryOperator.Affine, r[0], w, 1, by));
+        TensorView[] above = [Compare(BinaryOperator.Greater, lambda), Shifted(-bias), Constant(0)];
+        var rest = Step(ElementType.Float32, above, (r, w) => Elementwise.Where(node.Name, r[0], r[1], r[2], w));
+        TensorView[] below = [Compare(BinaryOperator.Less, -lambda), Shifted(bias), rest];
+        var y = context.Output(node, order, below);
+        AddStep(node, context, below, y, (r, w) => Elementwise.Where(node.Name, r[0], r[1], r[2], w));
+    }
+
     private static void Copy(GraphNode node, LoweringContext context)
     {
         if (node.Outputs.Count > 1 && node.Outputs[1] is not null)
         {
-            throw new ModelException(ModelError.UnsupportedOperator, $"{node}: the mask output is not supported (opset {node.Opset})");
+            throw new ModelException(ModelError.UnsupportedOperator,
+                $"{node}: the mask output is not supported (opset {node.Opset})");
         }
 
         context.Bind(node.Out(), context.Input(node, 0));
     }
 
     private static void BatchNormalization(GraphNode node, LoweringContext context) => throw new ModelException(
-        ModelError.UnsupportedOperator, $"{node} (opset {node.Opset}): only inference with constant statistics is supported");
+        ModelError.UnsupportedOperator,
+            $"{node} (opset {node.Opset}): only inference with constant statistics is supported");
 
     private static void ScaleShift(GraphNode node, LoweringContext context)
     {

@@ -4,7 +4,8 @@ namespace Atoll.Models;
 internal static class ImageViews
 {
     /// <summary>Channels lie side by side, at any pixel, row and image pitch.</summary>
-    public static bool HasDenseChannels(TensorView view) => view.Rank >= 3 && (view.Strides[1] == 1 || view.Shape[1] == 1);
+    public static bool HasDenseChannels(TensorView view) => view.Rank >= 3 &&
+        (view.Strides[1] == 1 || view.Shape[1] == 1);
 
     /// <summary>The value itself, or a channels-last copy.</summary>
     public static TensorView Image(this LoweringContext context, string name, TensorView view) =>

@@ -2,7 +2,9 @@ using Atoll.Kernels;
 
 namespace Atoll.Models;
 
-/// <summary>Matrix products by packed constant weights with epilogue, products of two variables, and fused attention.</summary>
+/// <summary>
+/// Matrix products by packed constant weights with epilogue, products of two variables, and fused attention.
+/// </summary>
 internal static class MatrixLowering
 {
     public static IEnumerable<(string Operator, NodeLowering Lower)> Operators => [("MatMul", MatMul), ("Gemm", Gemm)];
@@ -30,7 +32,8 @@ internal static class MatrixLowering
             Writes = [y],
             Emit = binding =>
             {
-                var packed = binding.WeightsOf(weights).Packed(weights, bias, $"matrix {transposed}", () => PackedMatrix.Pack(
+                var packed = binding.WeightsOf(weights).Packed(weights, bias, $"matrix {transposed}", () =>
+                    PackedMatrix.Pack(
                     weights.AsSpan<float>(), (int)k, (int)n, transposed, bias is null ? [] : bias.AsSpan<float>()));
                 var epilogue = new Epilogue(residual is null ? null : binding.Ref(residual), activation);
                 return [MatrixMultiply.Create(node.Name, binding.Ref(a), packed, binding.Ref(y), epilogue)];
@@ -40,9 +43,11 @@ internal static class MatrixLowering
 
     // The leading axes collapse into rows of contiguous columns.
     private static bool IsRows(TensorView view, long columns) =>
-        columns > 0 && view.TryReshape([view.ElementCount / columns, columns]) is { } rows && (rows.Strides[1] == 1 || columns == 1);
+        columns > 0 && view.TryReshape([view.ElementCount / columns, columns]) is { } rows &&
+            (rows.Strides[1] == 1 || columns == 1);
 
-    private static bool HasDenseRows(TensorView view) => view.Rank >= 2 && (view.Strides[^1] == 1 || view.Shape[^1] == 1);
+    private static bool HasDenseRows(TensorView view) => view.Rank >= 2 &&
+        (view.Strides[^1] == 1 || view.Shape[^1] == 1);
 
     private static void MatMul(GraphNode node, LoweringContext context)
     {
@@ -60,13 +65,15 @@ internal static class MatrixLowering
         AddProduct(context, node.Name, a, b, (y.TryReshape(full)!, 1));
     }
 
-    private static void AddProduct(LoweringContext context, string name, TensorView a, TensorView b, (TensorView View, float Scale) y) =>
+    private static void AddProduct(LoweringContext context, string name, TensorView a, TensorView b,
+        (TensorView View, float Scale) y) =>
         context.Add(new LoweredStep
         {
             Name = name,
             Reads = [a, b],
             Writes = [y.View],
-            Emit = binding => [MatrixMultiply.CreateBatched(name, binding.Ref(a), binding.Ref(b), binding.Ref(y.View), y.Scale)],
+            Emit = binding => [MatrixMultiply.CreateBatched(name, binding.Ref(a), binding.Ref(b), binding.Ref(y.View),
+                y.Scale)],
         });
 
     // alpha a b + beta c of variables: the product, then what is added to it.
@@ -79,7 +86,8 @@ internal static class MatrixLowering
         var (alpha, beta) = (node.Attributes.Float("alpha", 1), node.Attributes.Float("beta", 1));
         if (c is null || beta == 0)
         {
-            AddProduct(context, node.Name, a, b, (context.Output(node, MemoryOrder.RowMajor, [a, b], HasDenseRows), alpha));
+            AddProduct(context, node.Name, a, b,
+                (context.Output(node, MemoryOrder.RowMajor, [a, b], HasDenseRows), alpha));
             return;
         }
 
@@ -94,7 +102,8 @@ internal static class MatrixLowering
                 Name = $"{node.Name}.beta",
                 Reads = [unscaled],
                 Writes = [scaled],
-                Emit = binding => [Elementwise.Unary(node.Name, UnaryOperator.Affine, binding.Ref(unscaled), binding.Ref(scaled), beta)],
+                Emit = binding => [Elementwise.Unary(node.Name, UnaryOperator.Affine, binding.Ref(unscaled),
+                    binding.Ref(scaled), beta)],
             });
             c = scaled;
         }
@@ -107,7 +116,8 @@ internal static class MatrixLowering
             Writes = [y],
             Emit = binding =>
             [
-                Elementwise.Binary(node.Name, BinaryOperator.Add, ScalarType.Float32, binding.Ref(product), binding.Ref(c), binding.Ref(y)),
+                Elementwise.Binary(node.Name, BinaryOperator.Add, ScalarType.Float32, binding.Ref(product),
+                    binding.Ref(c), binding.Ref(y)),
             ],
         });
     }

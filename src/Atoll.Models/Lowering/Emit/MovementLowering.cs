@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Operators that put elements elsewhere: concatenation, padding, gathering, tiling, depth to space and back.</summary>
+/// <summary>
+/// Operators that put elements elsewhere: concatenation, padding, gathering, tiling, depth to space and back.
+/// </summary>
 internal static class MovementLowering
 {
     public static IEnumerable<(string Operator, NodeLowering Lower)> Operators =>
@@ -30,7 +32,8 @@ internal static class MovementLowering
             Name = node.Name,
             Reads = [x, indices],
             Writes = [y],
-            Emit = binding => [Kernels.Gather.Create(node.Name, binding.Ref(x), binding.Ref(indices), axis, binding.Ref(y))],
+            Emit = binding => [Kernels.Gather.Create(node.Name, binding.Ref(x), binding.Ref(indices), axis,
+                binding.Ref(y))],
         });
     }
 
@@ -85,10 +88,12 @@ internal static class MovementLowering
     // Blocks of b × b channels become pixels; both forms are a transpose of six dimensions.
     private static void DepthToSpace(GraphNode node, LoweringContext context)
     {
-        var x = context.Densify(node.Name, context.Input(node, 0), MemoryOrder.RowMajor, v => v.TryReshape(Split(node, v)) is not null);
+        var x = context.Densify(node.Name, context.Input(node, 0), MemoryOrder.RowMajor, v =>
+            v.TryReshape(Split(node, v)) is not null);
         var pixels = x.TryReshape(Split(node, x))!;
         var isDepthFirst = node.Attributes.Text("mode", "DCR") == "DCR";
-        Rearrange(node, context, isDepthFirst ? pixels.Permute([0, 3, 4, 1, 5, 2]) : pixels.Permute([0, 1, 4, 2, 5, 3]));
+        Rearrange(node, context, isDepthFirst ? pixels.Permute([0, 3, 4, 1, 5, 2])
+            : pixels.Permute([0, 1, 4, 2, 5, 3]));
     }
 
     private static long[] Split(GraphNode node, TensorView x)

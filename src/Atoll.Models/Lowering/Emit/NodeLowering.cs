@@ -10,7 +10,8 @@ internal static class NodeLowerings
 
     public static bool Has(GraphNode node) => Table.ContainsKey((node.Domain, node.Operator));
 
-    public static void Lower(GraphNode node, LoweringContext context) => Table[(node.Domain, node.Operator)](node, context);
+    public static void Lower(GraphNode node, LoweringContext context) =>
+        Table[(node.Domain, node.Operator)](node, context);
 
     private static Dictionary<(string Domain, string Operator), NodeLowering> Build()
     {

@@ -35,7 +35,8 @@ internal static class NormalizationLowering
         AddSoftmax(node, context, x.TryReshape(flat)!, y.TryReshape(flat)!, 1, logarithm);
     }
 
-    private static void AddSoftmax(GraphNode node, LoweringContext context, TensorView x, TensorView y, int axis, bool logarithm) =>
+    private static void AddSoftmax(GraphNode node, LoweringContext context, TensorView x, TensorView y, int axis,
+        bool logarithm) =>
         context.Add(new LoweredStep
         {
             Name = node.Name,
@@ -56,7 +57,8 @@ internal static class NormalizationLowering
         var epsilon = node.Attributes.Float("epsilon", 1e-5f);
         var x = context.Densify(node.Name, context.Input(node, 0), MemoryOrder.RowMajor);
         var scale = context.Densify($"{node.Name}.scale", context.Input(node, 1), MemoryOrder.RowMajor);
-        var shift = context.TryInput(node, 2) is { } s ? context.Densify($"{node.Name}.shift", s, MemoryOrder.RowMajor) : null;
+        var shift = context.TryInput(node, 2) is { } s ? context.Densify($"{node.Name}.shift", s, MemoryOrder.RowMajor)
+            : null;
         TensorView[] reads = shift is null ? [x, scale] : [x, scale, shift];
         var y = context.Output(node, MemoryOrder.RowMajor, reads, v => v.IsRowMajor);
         context.Add(new LoweredStep
@@ -89,7 +91,8 @@ internal static class NormalizationLowering
         if (scale.ElementCount != x.Shape[1])
         {
             throw new ModelException(ModelError.UnsupportedOperator,
-                $"{node} (opset {node.Opset}): one scale per channel is supported, not {scale.ElementCount} for {x.Shape[1]} channels");
+                $"{node} (opset {node.Opset}): one scale per channel is supported, not {scale.ElementCount} for " +
+                $"{x.Shape[1]} channels");
         }
 
         TensorView[] reads = [x, scale, shift];

@@ -4,7 +4,9 @@ using Atoll.Kernels;
 
 namespace Atoll.Models;
 
-/// <summary>Padding by a constant (fill, then copy the middle) or by the tensor's own elements (axis by axis).</summary>
+/// <summary>
+/// Padding by a constant (fill, then copy the middle) or by the tensor's own elements (axis by axis).
+/// </summary>
 internal static class PadLowering
 {
     public static void Lower(GraphNode node, LoweringContext context)
@@ -22,7 +24,8 @@ internal static class PadLowering
                 PadByElements(node, context, x, pads, mode);
                 break;
             default:
-                throw new ModelException(ModelError.UnsupportedOperator, $"{node} (opset {node.Opset}): mode '{mode}' is not supported");
+                throw new ModelException(ModelError.UnsupportedOperator,
+                    $"{node} (opset {node.Opset}): mode '{mode}' is not supported");
         }
     }
 
@@ -58,7 +61,8 @@ internal static class PadLowering
         return x;
     }
 
-    private static void PadByConstant(GraphNode node, LoweringContext context, TensorView x, (long Before, long After)[] pads)
+    private static void PadByConstant(GraphNode node, LoweringContext context, TensorView x,
+        (long Before, long After)[] pads)
     {
         var value = ValueOf(node, x.Type);
         var y = context.Output(node, ElementwiseLowering.OrderOf([x]), [x]);
@@ -72,7 +76,8 @@ internal static class PadLowering
     }
 
     /// <summary>Zeros everywhere in y, then x into its middle.</summary>
-    public static void AddZeroPad(string name, LoweringContext context, TensorView x, TensorView y, TensorView middle) =>
+    public static void AddZeroPad(string name, LoweringContext context, TensorView x, TensorView y,
+        TensorView middle) =>
         AddFillAndCopy(name, context, new byte[x.Type.SizeInBytes()], (x, y, middle));
 
     private static void AddFillAndCopy(string name, LoweringContext context, byte[] value,
@@ -85,7 +90,8 @@ internal static class PadLowering
                 views.X.ElementCount == 0 ? null : (binding.Ref(views.X), binding.Ref(views.Middle))),
         });
 
-    private static IEnumerable<CpuKernel> Kernels(string name, byte[] value, TensorRef y, (TensorRef From, TensorRef To)? copy)
+    private static IEnumerable<CpuKernel> Kernels(string name, byte[] value, TensorRef y,
+        (TensorRef From, TensorRef To)? copy)
     {
         yield return value.Length switch
         {
@@ -104,7 +110,8 @@ internal static class PadLowering
     {
         if (node.Attributes.Has("value") || node.In(2) is null)
         {
-            return type == ElementType.Float32 ? BitConverter.GetBytes(node.Attributes.Float("value")) : new byte[type.SizeInBytes()];
+            return type == ElementType.Float32 ? BitConverter.GetBytes(node.Attributes.Float("value"))
+                : new byte[type.SizeInBytes()];
         }
 
         return node.In(2)!.Constant?.Data ?? throw new ModelException(ModelError.UnsupportedOperator,
@@ -129,8 +136,10 @@ internal static class PadLowering
             shape[axis] += before + after;
             var y = axis == axes[^1] ? context.Output(node, order, [x]) : context.Temporary(x.Type, shape, order);
             context.AddCopy($"{node.Name}.middle{axis}", x, y.Narrow(axis, before, size));
-            AddEdge($"{node.Name}.before{axis}", context, Source(x, axis, before, mode, true), y.Narrow(axis, 0, before));
-            AddEdge($"{node.Name}.after{axis}", context, Source(x, axis, after, mode, false), y.Narrow(axis, before + size, after));
+            AddEdge($"{node.Name}.before{axis}", context, Source(x, axis, before, mode, true),
+                y.Narrow(axis, 0, before));
+            AddEdge($"{node.Name}.after{axis}", context, Source(x, axis, after, mode, false),
+                y.Narrow(axis, before + size, after));
             x = y;
         }
     }
@@ -150,7 +159,8 @@ internal static class PadLowering
         var reach = mode == "reflect" ? size - 1 : size;
         if (mode != "edge" && count > reach)
         {
-            throw new ModelException(ModelError.InvalidShape, $"a pad of {count} by '{mode}' needs more than the axis' {size} elements");
+            throw new ModelException(ModelError.InvalidShape,
+                $"a pad of {count} by '{mode}' needs more than the axis' {size} elements");
         }
 
         return (mode, isBefore) switch

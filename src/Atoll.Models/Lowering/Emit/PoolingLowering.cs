@@ -3,7 +3,9 @@ using Atoll.Kernels;
 
 namespace Atoll.Models;
 
-/// <summary>Pooling over windows and over whole images. Three dimensions are pooled over the plane, then over the depth.</summary>
+/// <summary>
+/// Pooling over windows and over whole images. Three dimensions are pooled over the plane, then over the depth.
+/// </summary>
 internal static class PoolingLowering
 {
     private delegate CpuKernel MakePool(string name, TensorRef x, TensorRef y, WindowGeometry window);
@@ -11,7 +13,8 @@ internal static class PoolingLowering
     public static IEnumerable<(string Operator, NodeLowering Lower)> Operators =>
     [
         ("MaxPool", (node, context) => Windows(node, context, Maximum)),
-        ("AveragePool", (node, context) => Windows(node, context, node.Attributes.Int("count_include_pad") != 0 ? Mean : MeanInside)),
+        ("AveragePool", (node, context) =>
+            Windows(node, context, node.Attributes.Int("count_include_pad") != 0 ? Mean : MeanInside)),
         ("GlobalAveragePool", Global(ReductionOperator.Mean)), ("GlobalMaxPool", Global(ReductionOperator.Maximum)),
     ];
 
@@ -46,15 +49,18 @@ internal static class PoolingLowering
     }
 
     // Largest value and mean of a box are those of its planes' largest values and means.
-    private static void Volume(GraphNode node, LoweringContext context, TensorView x, (WindowGeometry Window, MakePool Make) pool)
+    private static void Volume(GraphNode node, LoweringContext context, TensorView x,
+        (WindowGeometry Window, MakePool Make) pool)
     {
         var (n, c, depth, shape) = (x.Shape[0], x.Shape[1], x.Shape[2], node.Out().Shape!);
-        x = context.Densify(node.Name, x, MemoryOrder.ChannelsLast, v => v.TryReshape([n, c, depth, x.Shape[3] * x.Shape[4]]) is not null &&
+        x = context.Densify(node.Name, x, MemoryOrder.ChannelsLast, v =>
+            v.TryReshape([n, c, depth, x.Shape[3] * x.Shape[4]]) is not null &&
             ImageViews.HasDenseChannels(v));
         var planes = context.Temporary(x.Type, [n, c, depth, shape[3], shape[4]], MemoryOrder.ChannelsLast);
         for (var image = 0; image < n; image++)
         {
-            AddStep(context, $"{node.Name}.plane{image}", Slices(x, image), Slices(planes, image), pool with { Window = Axes(pool.Window, 1..) });
+            AddStep(context, $"{node.Name}.plane{image}", Slices(x, image), Slices(planes, image),
+                pool with { Window = Axes(pool.Window, 1..) });
         }
 
         var y = context.Output(node, MemoryOrder.ChannelsLast, [planes],
@@ -78,7 +84,8 @@ internal static class PoolingLowering
     }
 
     private static void AddStep(
-        LoweringContext context, string name, TensorView x, TensorView y, (WindowGeometry Window, MakePool Make) pool) =>
+        LoweringContext context, string name, TensorView x, TensorView y,
+            (WindowGeometry Window, MakePool Make) pool) =>
         context.Add(new LoweredStep
         {
             Name = name,

@@ -32,7 +32,8 @@ internal static class ReductionLowering
             Name = node.Name,
             Reads = [x],
             Writes = [y],
-            Emit = binding => [Reduction.Create(node.Name, function, (ScalarType)x.Type, binding.Ref(x), axes, binding.Ref(y))],
+            Emit = binding => [Reduction.Create(node.Name, function, (ScalarType)x.Type, binding.Ref(x), axes,
+                binding.Ref(y))],
         });
     };
 
@@ -67,7 +68,8 @@ internal static class ReductionLowering
             Writes = [y],
             Emit = binding =>
             [
-                Reduction.ArgExtreme(node.Name, largest, selectLast, (ScalarType)x.Type, binding.Ref(x), axis, binding.Ref(y)),
+                Reduction.ArgExtreme(node.Name, largest, selectLast, (ScalarType)x.Type, binding.Ref(x), axis,
+                    binding.Ref(y)),
             ],
         });
     };

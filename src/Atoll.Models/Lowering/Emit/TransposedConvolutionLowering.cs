@@ -32,8 +32,8 @@ internal static class TransposedConvolutionLowering
             context, node.Name, new ConvolutionLowering.Operands(spread, null, y), filters, geometry, Activation.None);
     }
 
-    // The plain convolution sees dilation · (kernel - 1) - pad zeros around the spread pixels; where that is negative the
-    // image is cropped instead. What the output lacks after that (output_padding) is more zeros at the end.
+    // The plain convolution sees dilation · (kernel - 1) - pad zeros around the spread pixels; where that is negative
+    // the image is cropped instead. What the output lacks after that (output_padding) is more zeros at the end.
     private static (TensorView Image, ConvolutionGeometry Geometry) Spread(
         GraphNode node, LoweringContext context, TensorView x, WindowGeometry window)
     {

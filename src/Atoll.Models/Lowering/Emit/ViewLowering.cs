@@ -1,11 +1,14 @@
 namespace Atoll.Models;
 
-/// <summary>Operators that only look at the same memory otherwise: no kernel runs where strides can express the result.</summary>
+/// <summary>
+/// Operators that only look at the same memory otherwise: no kernel runs where strides can express the result.
+/// </summary>
 internal static class ViewLowering
 {
     public static IEnumerable<(string Operator, NodeLowering Lower)> Operators =>
     [
-        ("Reshape", Reshape), ("Flatten", Reshape), ("Squeeze", Reshape), ("Unsqueeze", Reshape), ("Transpose", Transpose),
+        ("Reshape", Reshape), ("Flatten", Reshape), ("Squeeze", Reshape), ("Unsqueeze", Reshape),
+            ("Transpose", Transpose),
         ("Expand", Expand), ("Slice", Slice), ("Split", Split),
     ];
 

@@ -3,9 +3,9 @@ using Atoll.Kernels;
 namespace Atoll.Models;
 
 /// <summary>
-/// Three-dimensional convolution as a sum of two-dimensional ones: for each tap in depth, the slices that it meets are a
-/// batch of images, and the sum so far is the next tap's residual. Two buffers alternate, since no step may write what
-/// it reads.
+/// Three-dimensional convolution as a sum of two-dimensional ones: for each tap in depth, the slices that it meets
+/// are a batch of images, and the sum so far is the next tap's residual. Two buffers alternate, since no step may
+/// write what it reads.
 /// </summary>
 internal static class VolumeConvolution
 {
@@ -66,7 +66,8 @@ internal static class VolumeConvolution
         var values = new float[planes * size];
         for (var plane = 0; plane < planes; plane++)
         {
-            weights.AsSpan<float>().Slice((int)(((plane * taps) + tap) * size), size).CopyTo(values.AsSpan(plane * size));
+            weights.AsSpan<float>().Slice((int)(((plane * taps) + tap) * size),
+                size).CopyTo(values.AsSpan(plane * size));
         }
 
         return Tensor.Float([weights.Shape[0], weights.Shape[1], weights.Shape[3], weights.Shape[4]], values);

@@ -2,7 +2,9 @@ using Atoll.Kernels;
 
 namespace Atoll.Models;
 
-/// <summary>Strides, pads and dilations of a sliding window over the spatial axes of (N, C, spatial…), from a node's attributes.</summary>
+/// <summary>
+/// Strides, pads and dilations of a sliding window over the spatial axes of (N, C, spatial…), from a node's attributes.
+/// </summary>
 internal sealed record WindowGeometry(long[] Kernel, long[] Strides, long[] Dilations, long[] Before, long[] After)
 {
     public int Axes => Kernel.Length;
@@ -26,7 +28,9 @@ internal sealed record WindowGeometry(long[] Kernel, long[] Strides, long[] Dila
         return new WindowGeometry(kernel, strides, dilations, before, after);
     }
 
-    /// <summary>The last one or two axes as the kernels' two-dimensional geometry; one axis counts as the width.</summary>
+    /// <summary>
+    /// The last one or two axes as the kernels' two-dimensional geometry; one axis counts as the width.
+    /// </summary>
     public ConvolutionGeometry Plane() => new()
     {
         StrideHeight = Height(Strides, 1), StrideWidth = (int)Strides[^1],

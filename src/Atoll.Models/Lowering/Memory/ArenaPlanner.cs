@@ -14,7 +14,8 @@ internal static class ArenaPlanner
         var placed = new List<(StorageLifetime Life, long Offset)>();
         var offsets = new Dictionary<Storage, long>();
         var total = 0L;
-        foreach (var life in lifetimes.OrderByDescending(l => l.Storage.Bytes).ThenBy(l => l.First).ThenBy(l => l.Storage.Id))
+        foreach (var life in lifetimes.OrderByDescending(l => l.Storage.Bytes).ThenBy(l => l.First).ThenBy(l =>
+            l.Storage.Id))
         {
             var size = ArenaPlan.Align(life.Storage.Bytes);
             var offset = BestGap(placed, life, size);

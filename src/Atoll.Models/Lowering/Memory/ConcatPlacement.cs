@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>A value's part of a concatenation: elements start, start + 1, … along an axis of the node's output.</summary>
+/// <summary>
+/// A value's part of a concatenation: elements start, start + 1, … along an axis of the node's output.
+/// </summary>
 internal sealed record ConcatPlacement(GraphNode Concat, int Axis, long Start)
 {
     /// <summary>

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Finds strides for a reshape without a copy: groups of dimensions with equal products must each be dense.</summary>
+/// <summary>
+/// Finds strides for a reshape without a copy: groups of dimensions with equal products must each be dense.
+/// </summary>
 internal static class ReshapedStrides
 {
     public static long[]? Find(long[] shape, long[] strides, long[] target)

@@ -89,14 +89,17 @@ internal sealed class TensorView
         return new TensorView(Storage, Offset, Type, shape, strides);
     }
 
-    /// <summary>The same elements in the same logical order under another shape, or null where that needs a copy.</summary>
+    /// <summary>
+    /// The same elements in the same logical order under another shape, or null where that needs a copy.
+    /// </summary>
     public TensorView? TryReshape(long[] shape)
     {
         var strides = ReshapedStrides.Find(Shape, Strides, shape);
         return strides is null ? null : new TensorView(Storage, Offset, Type, shape, strides);
     }
 
-    public override string ToString() => $"{Storage}+{Offset} [{string.Join(',', Shape)}]/[{string.Join(',', Strides)}]";
+    public override string ToString() =>
+        $"{Storage}+{Offset} [{string.Join(',', Shape)}]/[{string.Join(',', Strides)}]";
 
     // Sum over the axes of the lower (Math.Min) or upper (Math.Max) end of the walk along each.
     private long Reach(Func<long, long, long> end)

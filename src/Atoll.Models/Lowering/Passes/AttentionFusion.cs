@@ -26,7 +26,8 @@ internal sealed class AttentionFusion : GraphPass
         }
 
         if (scores.Value.Producer is not { } product || !product.Is("MatMul") ||
-            product.Inputs is not [{ Shape.Length: 4 } q, { Shape.Length: 4 } k] || editor.OnlyReader(scores.Value) is null)
+            product.Inputs is not [{ Shape.Length: 4 } q, { Shape.Length: 4 } k] ||
+                editor.OnlyReader(scores.Value) is null)
         {
             return false;
         }

@@ -26,11 +26,13 @@ internal sealed record ChannelAffine(GraphValue Input, double[] Scale, double[] 
         [.. Scale.Zip(first.Shift, (a, b) => a * b).Zip(Shift, (a, b) => a + b)]);
 
     private static ChannelAffine? OfScaleShift(GraphNode node) =>
-        node.Attributes.Has(FusedActivation.KindName) ? null : new(node.In(0)!, Values(node.In(1)!), Values(node.In(2)!));
+        node.Attributes.Has(FusedActivation.KindName) ? null
+            : new(node.In(0)!, Values(node.In(1)!), Values(node.In(2)!));
 
     private static ChannelAffine? OfBatchNormalization(GraphNode node)
     {
-        if (node.Inputs is not [{ } x, { } scale, { } shift, { } mean, { } variance] || node.Attributes.Int("training_mode") != 0 ||
+        if (node.Inputs is not [{ } x, { } scale, { } shift, { } mean, { } variance] ||
+            node.Attributes.Int("training_mode") != 0 ||
             node.Inputs.Skip(1).Any(v => !v.IsFloatConstant()))
         {
             return null;
@@ -44,7 +46,8 @@ internal sealed record ChannelAffine(GraphValue Input, double[] Scale, double[] 
 
     private static ChannelAffine? OfBinary(GraphNode node, Func<bool, double, (double, double)?> map)
     {
-        if (!node.TrySplit(v => v.IsFloatConstant(), out var constant, out var x) || x.IsConstant ||
+        if (node.HasOldAlignment() || !node.TrySplit(v => v.IsFloatConstant(), out var constant, out var x) ||
+            x.IsConstant ||
             x.Shape is not { Length: >= 2 } shape || shape[1] < 1 || !IsPerChannel(constant.Constant!.Shape, shape))
         {
             return null;
@@ -55,7 +58,8 @@ internal sealed record ChannelAffine(GraphValue Input, double[] Scale, double[] 
         var (scale, shift) = (new double[shape[1]], new double[shape[1]]);
         for (var c = 0; c < scale.Length; c++)
         {
-            if (map(constantIsFirst, values[values.Length == 1 ? 0 : c]) is not { } pair || !double.IsFinite(pair.Item1))
+            if (map(constantIsFirst, values[values.Length == 1 ? 0 : c]) is not { } pair ||
+                !double.IsFinite(pair.Item1))
             {
                 return null;
             }
@@ -85,5 +89,6 @@ internal sealed record ChannelAffine(GraphValue Input, double[] Scale, double[] 
         return true;
     }
 
-    private static double[] Values(GraphValue value) => [.. value.Constant!.AsSpan<float>().ToArray().Select(v => (double)v)];
+    private static double[] Values(GraphValue value) =>
+        [.. value.Constant!.AsSpan<float>().ToArray().Select(v => (double)v)];
 }

@@ -8,7 +8,8 @@ namespace Atoll.Models;
 /// </summary>
 internal sealed class EpilogueFusion(Func<GraphNode, bool> isFusable) : GraphPass
 {
-    public static EpilogueFusion ForConvolutions() => new(n => (n.Is("Conv") || n.IsFused("Conv")) && n.In(1)?.Shape is { Length: <= 4 });
+    public static EpilogueFusion ForConvolutions() =>
+        new(n => (n.Is("Conv") || n.IsFused("Conv")) && n.In(1)?.Shape is { Length: <= 4 });
 
     public static EpilogueFusion ForMatrixProducts() => new(n => n.IsFused("MatMul"));
 

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Rewrites the constant weights and bias of Conv, ConvTranspose, Gemm and MatMul nodes around an affine map.</summary>
+/// <summary>
+/// Rewrites the constant weights and bias of Conv, ConvTranspose, Gemm and MatMul nodes around an affine map.
+/// </summary>
 internal static class FoldableWeights
 {
     /// <summary>A linear node with constant float weights, and a constant bias if any.</summary>
@@ -11,13 +13,16 @@ internal static class FoldableWeights
         return isLinear && node.In(1).IsFloatConstant() && (node.In(2) is null || node.In(2).IsFloatConstant());
     }
 
-    /// <summary>The node with affine(node(x)) as its meaning; a MatMul becomes a Gemm. Null where shapes do not fit.</summary>
+    /// <summary>
+    /// The node with affine(node(x)) as its meaning; a MatMul becomes a Gemm. Null where shapes do not fit.
+    /// </summary>
     public static GraphNode? ScaleOutputs(GraphNode node, ChannelAffine affine, GraphEditor editor)
     {
         var weights = node.In(1)!.Constant!;
         var axis = OutputAxis(node);
         var groups = node.Is("ConvTranspose") ? (int)node.Attributes.Int("group", 1) : 1;
-        var (alpha, beta) = node.Is("Gemm") ? (node.Attributes.Float("alpha", 1), node.Attributes.Float("beta", 1)) : (1f, 1f);
+        var (alpha, beta) = node.Is("Gemm") ? (node.Attributes.Float("alpha", 1), node.Attributes.Float("beta", 1))
+            : (1f, 1f);
         if (weights.Shape[axis] * groups != affine.Scale.Length || Bias(node, affine.Scale.Length) is not { } bias)
         {
             return null;
@@ -54,7 +59,8 @@ internal static class FoldableWeights
         var weights = node.In(1)!.Constant!;
         var (outputs, perGroup) = (weights.Shape[0], weights.Shape[1]);
         var groups = node.Attributes.Int("group", 1);
-        if (perGroup * groups != affine.Scale.Length || outputs % groups != 0 || Bias(node, (int)outputs) is not { } bias)
+        if (perGroup * groups != affine.Scale.Length || outputs % groups != 0 ||
+            Bias(node, (int)outputs) is not { } bias)
         {
             return null;
         }

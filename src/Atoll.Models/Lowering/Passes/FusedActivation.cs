@@ -2,7 +2,9 @@ using Atoll.Kernels;
 
 namespace Atoll.Models;
 
-/// <summary>Activations as attributes of fused nodes: which nodes are one, and how it is written and read back.</summary>
+/// <summary>
+/// Activations as attributes of fused nodes: which nodes are one, and how it is written and read back.
+/// </summary>
 internal static class FusedActivation
 {
     public const string KindName = "activation";
@@ -20,17 +22,20 @@ internal static class FusedActivation
             "Sigmoid" => new(ActivationKind.Sigmoid),
             "Tanh" => new(ActivationKind.Tanh),
             "LeakyRelu" => new(ActivationKind.LeakyRelu, attributes.Float("alpha", 0.01f)),
-            "HardSigmoid" => new(ActivationKind.HardSigmoid, attributes.Float("alpha", 0.2f), attributes.Float("beta", 0.5f)),
+            "HardSigmoid" => new(ActivationKind.HardSigmoid, attributes.Float("alpha", 0.2f),
+                attributes.Float("beta", 0.5f)),
             "HardSwish" => new(ActivationKind.HardSwish),
             "Elu" => new(ActivationKind.Elu, attributes.Float("alpha", 1)),
-            "Gelu" => new(attributes.Text("approximate", "none") == "tanh" ? ActivationKind.GeluTanh : ActivationKind.Gelu),
+            "Gelu" => new(attributes.Text("approximate", "none") == "tanh" ? ActivationKind.GeluTanh
+                : ActivationKind.Gelu),
             _ => null,
         };
     }
 
     /// <summary>The activation of a fused node; none where it has none.</summary>
     public static Activation Read(GraphNode node) => new(
-        (ActivationKind)node.Attributes.Int(KindName), node.Attributes.Float(AlphaName), node.Attributes.Float(BetaName));
+        (ActivationKind)node.Attributes.Int(KindName), node.Attributes.Float(AlphaName),
+            node.Attributes.Float(BetaName));
 
     public static void Write(GraphNode node, Activation activation)
     {

@@ -31,7 +31,8 @@ internal sealed class GeluFusion : GraphPass
             return scaled.In(0);
         }
 
-        return scaled.Is("Mul") && scaled!.TrySplit(v => v.Scalar().IsNear(Math.Sqrt(0.5)), out _, out var x) ? x : null;
+        return scaled.Is("Mul") && scaled!.TrySplit(v => v.Scalar().IsNear(Math.Sqrt(0.5)), out _, out var x) ? x
+            : null;
     }
 
     private static GraphValue? TanhArgument(GraphNode tanh)
@@ -69,7 +70,8 @@ internal sealed class GeluFusion : GraphPass
         return ReferenceEquals(square.Producer!.In(0), x) ? x : null;
     }
 
-    private static bool IsSquare(GraphValue value) => value.Producer.Is("Mul") && value.Producer!.Inputs is [{ } a, { } b] &&
+    private static bool IsSquare(GraphValue value) => value.Producer.Is("Mul") &&
+        value.Producer!.Inputs is [{ } a, { } b] &&
         ReferenceEquals(a, b);
 
     // The tail: (1 + core) times x times one half, in three orders.
@@ -88,7 +90,8 @@ internal sealed class GeluFusion : GraphPass
             return false;
         }
 
-        var gelu = new GraphNode { Name = last.Name, Operator = "Gelu", Opset = 20, Inputs = [x], Outputs = [last.Outputs[0]] };
+        var gelu = new GraphNode { Name = last.Name, Operator = "Gelu", Opset = 20, Inputs = [x],
+            Outputs = [last.Outputs[0]] };
         gelu.Attributes.Set("approximate", form);
         editor.Replace([last], gelu);
         return true;
@@ -116,7 +119,8 @@ internal sealed class GeluFusion : GraphPass
     private static bool IsHalfOf(GraphValue value, GraphValue x)
     {
         var node = value.Producer;
-        return (node.Is("Mul") && node!.TrySplit(v => v.Scalar().IsNear(0.5), out _, out var a) && ReferenceEquals(a, x)) ||
+        return (node.Is("Mul") && node!.TrySplit(v => v.Scalar().IsNear(0.5), out _, out var a) &&
+            ReferenceEquals(a, x)) ||
             (node.Is("Div") && node!.In(1).Scalar().IsNear(2) && ReferenceEquals(node.In(0), x));
     }
 }

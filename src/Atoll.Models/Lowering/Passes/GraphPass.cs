@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>One rewriting of a graph that keeps its meaning: tries each node as the end (or heart) of a pattern.</summary>
+/// <summary>
+/// One rewriting of a graph that keeps its meaning: tries each node as the end (or heart) of a pattern.
+/// </summary>
 internal abstract class GraphPass
 {
     /// <summary>Rewrites around the node if the pattern is there; true when the graph changed.</summary>

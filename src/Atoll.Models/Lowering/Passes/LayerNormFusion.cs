@@ -13,7 +13,7 @@ internal sealed class LayerNormFusion : GraphPass
             return false;
         }
 
-        if (editor.OnlyReader(node.Out()) is not { } mul || !mul.Is("Mul") ||
+        if (editor.OnlyReader(node.Out()) is not { } mul || !mul.Is("Mul") || mul.HasOldAlignment() ||
             !mul.TrySplit(v => IsVector(v, x), out var gamma, out _))
         {
             return false;
@@ -21,7 +21,8 @@ internal sealed class LayerNormFusion : GraphPass
 
         var last = mul;
         GraphValue? beta = null;
-        if (editor.OnlyReader(mul.Out()) is { } add && add.Is("Add") && add.TrySplit(v => IsVector(v, x), out var shift, out _))
+        if (editor.OnlyReader(mul.Out()) is { } add && add.Is("Add") && !add.HasOldAlignment() &&
+            add.TrySplit(v => IsVector(v, x), out var shift, out _))
         {
             (last, beta) = (add, shift);
         }
@@ -42,7 +43,8 @@ internal sealed class LayerNormFusion : GraphPass
 
     // x - mean(x)
     private static GraphValue? MatchCentered(GraphNode sub) =>
-        sub.Is("Sub") && sub.In(1)?.Producer is { } mean && IsLastAxisMean(mean) && ReferenceEquals(mean.In(0), sub.In(0))
+        sub.Is("Sub") && sub.In(1)?.Producer is { } mean && IsLastAxisMean(mean) &&
+            ReferenceEquals(mean.In(0), sub.In(0))
             ? sub.In(0)
             : null;
 

@@ -13,14 +13,16 @@ internal sealed class MatMulFusion : GraphPass
             return TryRewriteGemm(node, editor);
         }
 
-        if (!node.Is("MatMul") || node.In(1) is not { Constant: { Type: ElementType.Float32, Shape: [_, var columns] } } weights)
+        if (!node.Is("MatMul") ||
+            node.In(1) is not { Constant: { Type: ElementType.Float32, Shape: [_, var columns] } } weights)
         {
             return false;
         }
 
         var fused = Make(node, [node.In(0), weights, null, null]);
-        if (editor.OnlyReader(node.Out()) is { } add && add.Is("Add") &&
-            add.TrySplit(v => v.IsFloatConstant() && v.Constant!.Shape is [var length] && length == columns, out var bias, out _))
+        if (editor.OnlyReader(node.Out()) is { } add && add.Is("Add") && !add.HasOldAlignment() &&
+            add.TrySplit(v => v.IsFloatConstant() && v.Constant!.Shape is [var length] && length == columns,
+                out var bias, out _))
         {
             fused.Inputs[2] = bias;
             fused.Outputs[0] = add.Outputs[0];
@@ -36,7 +38,8 @@ internal sealed class MatMulFusion : GraphPass
 
     private static bool TryRewriteGemm(GraphNode node, GraphEditor editor)
     {
-        var isPlain = node.Attributes.Float("alpha", 1) == 1 && (node.In(2) is null || node.Attributes.Float("beta", 1) == 1);
+        var isPlain = node.Attributes.Float("alpha", 1) == 1 &&
+            (node.In(2) is null || node.Attributes.Float("beta", 1) == 1);
         if (!isPlain || node.Attributes.Int("transA") != 0 || node.Out().Type != ElementType.Float32 ||
             node.In(1) is not { Constant: { Type: ElementType.Float32, Shape.Length: 2 } weights })
         {
@@ -45,7 +48,8 @@ internal sealed class MatMulFusion : GraphPass
 
         var columns = weights.Shape[node.Attributes.Int("transB") != 0 ? 0 : 1];
         var bias = node.In(2);
-        if (bias is not null && !(bias.IsFloatConstant() && bias.Constant!.Shape is [.., var length] && length == columns &&
+        if (bias is not null &&
+            !(bias.IsFloatConstant() && bias.Constant!.Shape is [.., var length] && length == columns &&
             bias.Constant.ElementCount == columns))
         {
             return false;

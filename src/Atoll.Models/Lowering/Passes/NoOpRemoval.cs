@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Takes out nodes that give back what they get: identities, dropouts at inference, casts and reshapes to the same.</summary>
+/// <summary>
+/// Takes out nodes that give back what they get: identities, dropouts at inference, casts and reshapes to the same.
+/// </summary>
 internal sealed class NoOpRemoval : GraphPass
 {
     protected override bool TryRewrite(GraphNode node, GraphEditor editor)

@@ -7,7 +7,8 @@ namespace Atoll.Models;
 internal sealed class ScaleShiftFusion : GraphPass
 {
     protected override bool TryRewrite(GraphNode node, GraphEditor editor) => node.Out().Type == ElementType.Float32 &&
-        ChannelAffine.Of(node) is { } affine && (TryCompose(node, affine, editor) || TryMakeScaleShift(node, affine, editor));
+        ChannelAffine.Of(node) is { } affine &&
+            (TryCompose(node, affine, editor) || TryMakeScaleShift(node, affine, editor));
 
     private static bool TryCompose(GraphNode node, ChannelAffine affine, GraphEditor editor)
     {

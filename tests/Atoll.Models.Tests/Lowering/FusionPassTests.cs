@@ -1,0 +1,150 @@
+namespace Atoll.Models.Tests;
+
+/// <summary>What each pass makes of the pattern it is for, and that it leaves look-alikes alone.</summary>
+public sealed class FusionPassTests
+{
+    [Fact]
+    public void Convolution_batch_norm_residual_and_activation_become_one_node()
+    {
+        var b = new GraphBuilder(1);
+        var x = b.Input(1, 4, 5, 5);
+        var y = b.Op("Conv", x, b.Weights(4, 4, 1, 1));
+        y = b.Op("BatchNormalization", y, b.Positive(4), b.Weights(4), b.Weights(4), b.Positive(4));
+        Assert.Equal(["atoll.Conv"], Fused(b.Build(b.Op("Relu", b.Op("Add", x, y)))));
+    }
+
+    [Fact]
+    public void A_batch_norm_whose_convolution_is_read_elsewhere_is_not_folded()
+    {
+        var b = new GraphBuilder(2);
+        var y = b.Op("Conv", b.Input(1, 4, 5, 5), b.Weights(4, 4, 1, 1));
+        var z = b.Op("BatchNormalization", y, b.Positive(4), b.Weights(4), b.Weights(4), b.Positive(4));
+        Assert.Equal(["Conv", "atoll.ScaleShift"], Fused(b.Build(z, y)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_batch_norm_before_an_unpadded_convolution_goes_into_it_and_before_a_padded_one_does_not()
+    {
+        foreach (var (pad, expected) in new[] { (0L, 1), (1L, 2) })
+        {
+            var b = new GraphBuilder(3);
+            var x = b.Op("BatchNormalization", b.Input(1, 4, 5, 5), b.Positive(4), b.Weights(4), b.Weights(4),
+                b.Positive(4));
+            var graph = b.Build(b.Op("Conv", [("pads", new[] { pad, pad, pad, pad })], x, b.Weights(2, 4, 3, 3)));
+            Assert.Equal(expected, Fused(graph).Length);
+            CompiledRun.Check(graph, 3);
+        }
+    }
+
+    [Fact]
+    public void A_grouped_transposed_convolution_takes_its_batch_norm()
+    {
+        var b = new GraphBuilder(4);
+        var y = b.Op("ConvTranspose", [("group", 2L), ("strides", new[] { 2L, 2L })], b.Input(1, 4, 5, 5),
+            b.Weights(4, 3, 3, 3));
+        var graph = b.Build(b.Op("BatchNormalization", y, b.Positive(6), b.Weights(6), b.Weights(6), b.Positive(6)));
+        Assert.Equal(["ConvTranspose"], Fused(graph));
+        CompiledRun.Check(graph, 4);
+    }
+
+    [Fact]
+    public void Matrix_product_bias_residual_and_activation_become_one_node()
+    {
+        var b = new GraphBuilder(5);
+        var x = b.Input(2, 3, 8);
+        var y = b.Op("Add", b.Weights(8), b.Op("MatMul", x, b.Weights(8, 8)));
+        Assert.Equal(["atoll.MatMul"], Fused(b.Build(b.Op("Tanh", b.Op("Add", y, x)))));
+    }
+
+    [Fact]
+    public void A_residual_that_broadcasts_is_not_fused()
+    {
+        var b = new GraphBuilder(6);
+        var y = b.Op("Add", b.Op("MatMul", b.Input(2, 3, 8), b.Weights(8, 8)), b.Input(1, 3, 8));
+        Assert.Equal(["atoll.MatMul", "Add"], Fused(b.Build(y)));
+    }
+
+    [Fact]
+    public void Gelu_is_found_in_both_forms()
+    {
+        var b = new GraphBuilder(7);
+        var x = b.Input(4, 4);
+        var cube = b.Op("Mul", b.Scalar(0.044715f), b.Op("Pow", x, b.Scalar(3)));
+        var tanh = b.Op("Tanh", b.Op("Mul", b.Op("Add", x, cube), b.Scalar(0.7978845608f)));
+        var approximate = b.Op("Mul", b.Op("Mul", b.Scalar(0.5f), x), b.Op("Add", tanh, b.Scalar(1)));
+        var graph = b.Build(RandomGraphs.Gelu(b, x), approximate);
+        Assert.Equal(["Gelu", "Gelu"], Fused(graph));
+        CompiledRun.Check(graph, 7);
+    }
+
+    [Fact]
+    public void A_sum_that_only_looks_like_gelu_is_left_alone()
+    {
+        var b = new GraphBuilder(8);
+        var x = b.Input(4, 4);
+        var erf = b.Op("Add", b.Op("Erf", b.Op("Div", x, b.Scalar(1.5f))), b.Scalar(1));
+        Assert.DoesNotContain("Gelu", Fused(b.Build(b.Op("Mul", b.Op("Mul", x, erf), b.Scalar(0.5f)))));
+    }
+
+    [Fact]
+    public void Layer_norm_is_found()
+    {
+        var b = new GraphBuilder(9);
+        Assert.Equal(["LayerNormalization"], Fused(b.Build(RandomGraphs.LayerNorm(b, b.Input(2, 3, 16), 16))));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Attention_is_found_with_an_added_and_with_a_selecting_mask(bool selects)
+    {
+        var b = new GraphBuilder(10);
+        var (q, k, v) = (b.Input(1, 2, 5, 8), b.Input(1, 2, 8, 7), b.Input(1, 2, 7, 8));
+        var scores = b.Op("Mul", b.Op("MatMul", q, k), b.Scalar(0.35f));
+        scores = selects
+            ? b.Op("Where", b.Input(ElementType.Bool, 1, 1, 1, 7), b.Scalar(float.MinValue), scores)
+            : b.Op("Add", b.Input(1, 1, 5, 7), scores);
+        var graph = b.Build(b.Op("MatMul", b.Op("Softmax", [("axis", -1L)], scores), v));
+        Assert.Equal(selects ? ["Where", "atoll.Attention"] : ["atoll.Attention"], Fused(graph));
+        CompiledRun.Check(graph, 10);
+    }
+
+    [Fact]
+    public void No_ops_go_and_keep_the_outputs_names()
+    {
+        var b = new GraphBuilder(11);
+        var x = b.Op("Reshape", b.Op("Relu", b.Input(2, 3)), b.Ints(2, 3));
+        x = b.Op("Transpose", [("perm", new[] { 1L, 0L })], b.Op("Transpose", [("perm", new[] { 1L, 0L })], x));
+        var graph = b.Build(x);
+        Assert.Equal(["Relu"], Fused(graph));
+        using var model = ModelCompiler.Compile(graph);
+        Assert.Equal(x.Name, model.Outputs[0].Name);
+        CompiledRun.Check(graph, 11);
+    }
+
+    [Fact]
+    public void A_dense_block_is_concatenated_without_a_copy()
+    {
+        var b = new GraphBuilder(12);
+        List<GraphValue> features = [b.Op("Conv", b.Input(1, 3, 6, 6), b.Weights(8, 3, 1, 1))];
+        for (var layer = 0; layer < 3; layer++)
+        {
+            var joined = RandomGraphs.Concat(b, 1, [.. features]);
+            var inner = b.Op("Conv", b.Op("Relu", joined), b.Weights(5, 8 + (4 * layer), 1, 1));
+            features.Add(b.Op("Conv", [("pads", new[] { 1L, 1L, 1L, 1L })], inner, b.Weights(4, 5, 3, 3)));
+        }
+
+        var graph = b.Build(b.Op("GlobalAveragePool", RandomGraphs.Concat(b, 1, [.. features])));
+        // One copy puts the input into channels-last order; then 7 convolutions, 3 activations and the pooling.
+        Assert.Equal(12, CompiledRun.Check(graph, 12).Steps);
+    }
+
+    private static string[] Fused(Graph graph)
+    {
+        var copy = GraphSpecializer.Copy(graph);
+        GraphSimplifier.Run(copy);
+        FusionPasses.ApplyToWeights(copy);
+        FusionPasses.ApplyWithShapes(copy);
+        return [.. copy.Nodes.Select(n => n.Domain.Length == 0 ? n.Operator : $"{n.Domain}.{n.Operator}")];
+    }
+}

@@ -97,4 +97,12 @@ fi
 for project in tests/*.Tests/; do
   run_project "$(basename "$project")"
 done
+
+echo "== packages"
+if dotnet pack Atoll.slnx -c Release --no-build -v q -clp:NoSummary </dev/null; then
+  passed=$((passed + 1))
+else
+  echo "packing the libraries failed or warned: counted as one failure"
+  failed=$((failed + 1))
+fi
 report_and_exit

@@ -1,4 +1,6 @@
+using Atoll.Devices;
 using Atoll.Models;
+using Atoll.Serving;
 
 namespace Atoll;
 
@@ -15,6 +17,8 @@ internal static class ExitCode
         ModelException { Error: ModelError.WriteFailed } => Failed,
         UsageException or ModelException => BadInput,
         FileNotFoundException or DirectoryNotFoundException => BadInput,
+        DeviceException { Error: DeviceError.InvalidSetting or DeviceError.UnknownDevice } => BadInput,
+        ServingException { Error: not (ServingError.AddressInUse or ServingError.AddressUnavailable) } => BadInput,
         _ => Failed,
     };
 }

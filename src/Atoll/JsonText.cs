@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Atoll;
 
-/// <summary>How the command prints JSON: indented, names in snake case, characters as they are.</summary>
+/// <summary>How the command prints JSON: names in snake case, characters as they are.</summary>
 internal static class JsonText
 {
     public static readonly JsonSerializerOptions Indented = new()
@@ -12,4 +12,6 @@ internal static class JsonText
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
+
+    public static readonly JsonSerializerOptions Compact = new(Indented) { WriteIndented = false };
 }

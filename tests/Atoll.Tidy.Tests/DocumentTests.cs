@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace Atoll.Tidy.Tests;
 
@@ -41,6 +42,19 @@ public sealed partial class DocumentTests
         select $"{document}: {target}");
 
     [Fact]
+    public void Every_word_of_the_glossary_is_a_public_type()
+    {
+        var types = Repository.ProductSources
+            .SelectMany(file => file.Syntax.DescendantNodes().OfType<BaseTypeDeclarationSyntax>())
+            .Where(type => type.Modifiers.Any(SyntaxKind.PublicKeyword))
+            .Select(type => type.Identifier.ValueText)
+            .ToHashSet();
+        var words = Word().Matches(Repository.Read("docs/glossary.md")).Select(match => match.Groups[1].Value).ToList();
+        Assert.NotEmpty(words);
+        Tidy.Holds(words.Where(word => !types.Contains(word)));
+    }
+
+    [Fact]
     public void The_architecture_page_is_at_most_200_lines_and_names_every_room()
     {
         var text = Repository.Read("docs/ARCHITECTURE.md");
@@ -53,6 +67,9 @@ public sealed partial class DocumentTests
     // Two humps, or dotted: `DeviceStream`, `Device.Load`. One hump (`Linux`) may be an ordinary word.
     [GeneratedRegex(@"^(?:[A-Z][a-z0-9]+(?:[A-Z][A-Za-z0-9]*)+|[A-Z]\w+(?:\.[A-Z]\w+)+)$")]
     private static partial Regex Identifier();
+
+    [GeneratedRegex(@"^\| `(\w+)` \|", RegexOptions.Multiline)]
+    private static partial Regex Word();
 
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex Quoted();

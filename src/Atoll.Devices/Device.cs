@@ -100,6 +100,9 @@ public abstract class Device : IDisposable
     /// <summary>Makes every unit look at its state at the next yield point.</summary>
     internal abstract void Signal();
 
+    /// <summary>Waits until the launch has ended; false when the time ran out first.</summary>
+    internal virtual bool WaitFor(Launch launch, TimeSpan timeout) => launch.WaitForEnd(timeout);
+
     internal void SetSuspended(DeviceClient client, bool suspended)
     {
         lock (_lock)

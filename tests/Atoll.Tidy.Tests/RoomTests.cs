@@ -25,6 +25,7 @@ public sealed class RoomTests
 
     private static readonly HashSet<(string From, string To)> Edges =
     [
+        ("Atoll.Devices", "Atoll.Simulation"),
         ("Atoll.Kernels", "Atoll.Devices"),
         ("Atoll.Models", "Atoll.Devices"),
         ("Atoll.Models", "Atoll.Kernels"),

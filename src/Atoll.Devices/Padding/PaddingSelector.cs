@@ -25,11 +25,15 @@ public sealed class PaddingSelector
     /// <summary>
     /// Plans one real-time kernel. Writes at most one grant per front, and no more than <paramref name="grants"/> holds.
     /// </summary>
-    public PaddingPlan Select(
-        in PaddedKernel realTime, ReadOnlySpan<PaddingFront> fronts, Span<PaddingGrant> grants)
+    /// <param name="realTime">The kernel; to plan again while it runs, give the time that it has left.</param>
+    /// <param name="fronts">What best-effort streams offer.</param>
+    /// <param name="grants">Receives the grants.</param>
+    /// <param name="idle">Units that are free now, if fewer than the real-time kernel leaves.</param>
+    public PaddingPlan Select(in PaddedKernel realTime, ReadOnlySpan<PaddingFront> fronts, Span<PaddingGrant> grants,
+        int idle = int.MaxValue)
     {
         var realTimeUnits = UnitsFor(realTime.Blocks, _traits.Units);
-        var free = _traits.Units - realTimeUnits;
+        var free = Math.Min(_traits.Units - realTimeUnits, idle);
         var count = 0;
         while (free > 0 && count < grants.Length)
         {

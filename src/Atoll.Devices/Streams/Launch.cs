@@ -94,13 +94,15 @@ public sealed class Launch
     }
 
     /// <summary>Blocks until the launch has ended; false when the time ran out first.</summary>
-    public bool Wait(TimeSpan timeout) => _done.Wait(timeout);
+    public bool Wait(TimeSpan timeout) => Program.Device.WaitFor(this, timeout);
 
     public LaunchStatus Wait()
     {
-        _done.Wait();
+        Wait(Timeout.InfiniteTimeSpan);
         return Status;
     }
+
+    internal bool WaitForEnd(TimeSpan timeout) => _done.Wait(timeout);
 
     internal bool TryQueue(DeviceStream stream, long now)
     {

@@ -98,7 +98,7 @@ internal sealed class ComputeUnit : IDisposable
                 ServeRealTime(_device.Now, isNested: false);
             }
 
-            if (Pick(_device.Preempts ? WorkClass.BestEffort : null) is { } stream)
+            if (PickBestEffort() is { } stream)
             {
                 Demote();
                 Serve(stream);
@@ -108,6 +108,19 @@ internal sealed class ComputeUnit : IDisposable
                 WaitForWork();
             }
         }
+    }
+
+    private CpuStream? PickBestEffort()
+    {
+        if (!_device.HasRealTime)
+        {
+            return Pick(_device.Preempts ? WorkClass.BestEffort : null);
+        }
+
+        var start = _device.Now;
+        var choice = Pick(WorkClass.BestEffort);
+        _device.Statistics.AddSelection(_device.Now - start);
+        return choice;
     }
 
     private void Serve(CpuStream stream)

@@ -163,11 +163,18 @@ public sealed unsafe class CpuDevice : Device
         _ => false,
     };
 
-    /// <summary>Fewest units that finish a kernel in as few rounds as all units would (REEF's rule for padding).</summary>
-    internal int UnitsWantedBy(int blocks)
+    /// <summary>Decides whether a real-time launch may be padded, as it starts.</summary>
+    internal void OnBegin(CpuStream stream, Launch launch)
     {
-        var rounds = (blocks + Units - 1) / Units;
-        return (blocks + rounds - 1) / rounds;
+        if (Mode == ShareMode.ResetPadding && stream.Class == WorkClass.RealTime)
+        {
+            var program = launch.Program;
+            lock (program.Guarding)
+            {
+                program.Guard ??= new PaddingGuard(new PaddingGuardOptions { Budget = Options.PaddingBudget });
+                launch.IsPadded = program.Guard.ShouldPad();
+            }
+        }
     }
 
     internal bool Admits(CpuStream stream, Launch launch, long now)
@@ -226,7 +233,8 @@ public sealed unsafe class CpuDevice : Device
     {
         if (stream.Class == WorkClass.RealTime && Preempts)
         {
-            var wanted = HasSeveralRealTime ? Units : front.UnitsWanted;
+            var mayPad = front.Launch.IsPadded && !HasSeveralRealTime;
+            var wanted = mayPad ? PaddingSelector.UnitsFor(front.Blocks, Units) : Units;
             Volatile.Write(ref _unitsWanted, wanted);
             if (Mode == ShareMode.ResetPadding && Volatile.Read(ref _participants) < wanted)
             {
@@ -247,6 +255,10 @@ public sealed unsafe class CpuDevice : Device
             var program = launch.Program;
             var took = now - launch.StartedAt;
             program.ExpectedTicks = program.ExpectedTicks == 0 ? took : program.ExpectedTicks + ((took - program.ExpectedTicks) / 8);
+            lock (program.Guarding)
+            {
+                program.Guard?.Ended(launch.IsPadded, MicrosecondsBetween(launch.StartedAt, now));
+            }
         }
 
         if (stream.Class == WorkClass.RealTime && Preempts)

@@ -379,6 +379,7 @@ internal sealed class CpuStream : DeviceStream
         }
 
         launch.Begin(now);
+        _device.OnBegin(this, launch);
         return true;
     }
 
@@ -392,7 +393,6 @@ internal sealed class CpuStream : DeviceStream
         front.KernelIndex = next.KernelIndex;
         front.Blocks = front.Kernel.Blocks;
         front.IsLeavable = program.Analysis.Effects[next.KernelIndex] == KernelEffect.Idempotent;
-        front.UnitsWanted = _device.UnitsWantedBy(front.Blocks);
         _done = 0;
         Volatile.Write(ref _claim, ClaimWord.Pack(generation, front.Blocks));
         Volatile.Write(ref _phase, Running);

@@ -14,9 +14,6 @@ internal sealed class KernelFront
     /// <summary>Blocks may be left and repeated.</summary>
     public bool IsLeavable;
 
-    /// <summary>Units that the kernel needs to finish in the fewest rounds.</summary>
-    public int UnitsWanted;
-
     public bool IsVoid => Launch.CancelRequested || Launch.Failure is not null;
 }
 

@@ -39,6 +39,12 @@ public sealed class PreemptionStatistics
     public double MeanSelectionTicks =>
         Interlocked.Read(ref SelectionCount) is var count and > 0 ? (double)Interlocked.Read(ref SelectionTicks) / count : 0;
 
+    internal void AddSelection(long ticks)
+    {
+        Interlocked.Add(ref SelectionTicks, ticks);
+        Interlocked.Increment(ref SelectionCount);
+    }
+
     public LatencyHistogram Flag { get; } = new();
 
     public LatencyHistogram HostQueue { get; } = new();

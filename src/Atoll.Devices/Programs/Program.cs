@@ -14,6 +14,11 @@ public sealed class Program
     /// <summary>Running mean of the unit time that one launch takes, in clock ticks; 0 until one was measured.</summary>
     internal long ExpectedTicks;
 
+    /// <summary>Measures what padding costs this program's real-time launches; used under <see cref="Guarding"/>.</summary>
+    internal PaddingGuard? Guard;
+
+    internal readonly Lock Guarding = new();
+
     public Device Device { get; }
 
     public string Name { get; }

@@ -53,6 +53,10 @@ internal sealed class ComputeUnit : IDisposable
 
     public long BestEffortTicks { get; private set; }
 
+    public long RealTimeBlocks { get; private set; }
+
+    public long BestEffortBlocks { get; private set; }
+
     /// <summary>A best-effort block is running, possibly interrupted.</summary>
     public bool IsInBestEffortBlock => Volatile.Read(ref _isInBlock) != 0;
 
@@ -259,11 +263,13 @@ internal sealed class ComputeUnit : IDisposable
         if (!isBestEffort)
         {
             RealTimeTicks += own;
+            RealTimeBlocks++;
             return;
         }
 
         Volatile.Write(ref _isInBlock, 0);
         BestEffortTicks += own;
+        BestEffortBlocks++;
         _lastBestEffort = end;
         if (_device.HasRealTime)
         {

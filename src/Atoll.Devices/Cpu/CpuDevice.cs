@@ -14,6 +14,8 @@ public sealed unsafe class CpuDevice : Device
     private readonly long* _signal = (long*)NativeMemory.AlignedAlloc(128, 128);
     private readonly long _clockFrequency;
     private volatile CpuStream[] _streams = [];
+    private volatile ShareMode _mode;
+    private volatile IPolicy _policy;
     private volatile bool _isStopping;
     private bool _isDisposed;
     private long _sequence;
@@ -40,13 +42,13 @@ public sealed unsafe class CpuDevice : Device
                 $"{Units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting device.name, cpu:N)");
         }
 
-        DeviceQueueCapacity = options.DeviceQueueCapacity ?? (options.Mode == ShareMode.Wait ? 1024 : 4);
-        if (DeviceQueueCapacity < 1)
+        if (options.DeviceQueueCapacity < 1)
         {
-            throw new DeviceException(DeviceError.InvalidSetting, $"device queue capacity {DeviceQueueCapacity}: at least 1 is needed");
+            throw new DeviceException(DeviceError.InvalidSetting, $"device queue capacity {options.DeviceQueueCapacity}: at least 1 is needed");
         }
 
-        Policy = PolicyFor(options);
+        _mode = options.Mode;
+        _policy = PolicyFor(options.Mode);
         Rights = options.Rights ?? ThreadScheduling.Probe();
         CompileAhead();
         _units = [.. Enumerable.Range(0, Units).Select(i => new ComputeUnit(this, i, cpus[cpus.Count - Units + i]))];
@@ -57,22 +59,27 @@ public sealed unsafe class CpuDevice : Device
 
     public override int Units { get; }
 
-    public override ShareMode Mode => Options.Mode;
+    public override ShareMode Mode => _mode;
 
     public override TimeProvider Clock { get; }
 
-    public IPolicy Policy { get; }
+    public IPolicy Policy => _policy;
 
     /// <summary>What the operating system lets this device's threads do.</summary>
     public SchedulingRights Rights { get; }
 
-    public int DeviceQueueCapacity { get; }
+    /// <summary>Kernels of one stream that may sit between host queue and units, for streams made from now on.</summary>
+    public int DeviceQueueCapacity => Options.DeviceQueueCapacity ?? (_mode == ShareMode.Wait ? 1024 : 4);
 
     public PreemptionStatistics Statistics { get; } = new();
 
     /// <summary>Unit time in seconds spent on blocks of the class since the device was made, over all units.</summary>
     public double BusySeconds(WorkClass workClass) =>
         _units.Sum(u => workClass == WorkClass.RealTime ? u.RealTimeTicks : u.BestEffortTicks) / (double)_clockFrequency;
+
+    /// <summary>Blocks of the class run since the device was made, repeated ones counted each time.</summary>
+    public long BlocksRun(WorkClass workClass) =>
+        _units.Sum(u => workClass == WorkClass.RealTime ? u.RealTimeBlocks : u.BestEffortBlocks);
 
     /// <summary>Recent blocks of all units that ended after the timestamp; bounded by what units remember.</summary>
     public IReadOnlyList<TimelineSample> Timeline(long since)
@@ -130,6 +137,22 @@ public sealed unsafe class CpuDevice : Device
     {
         Volatile.Write(ref _awakeUntil, Now + TicksOf(within));
         WakeAll();
+    }
+
+    /// <summary>Shares the device in another way from now on; streams made before keep their device queue's length.</summary>
+    /// <exception cref="InvalidOperationException">Launches wait or run.</exception>
+    public void SwitchMode(ShareMode mode)
+    {
+        lock (_streamsLock)
+        {
+            if (_streams.Any(stream => stream.Depth > 0))
+            {
+                throw new InvalidOperationException("the share mode can change only while no launch waits or runs");
+            }
+
+            _policy = PolicyFor(mode);
+            _mode = mode;
+        }
     }
 
     internal override void Signal()
@@ -386,11 +409,11 @@ public sealed unsafe class CpuDevice : Device
         NativeMemory.AlignedFree(_signal);
     }
 
-    private static IPolicy PolicyFor(CpuDeviceOptions options) => options.Mode switch
+    private IPolicy PolicyFor(ShareMode mode) => mode switch
     {
         ShareMode.Sequential => new SequentialPolicy(),
         ShareMode.MultiStream => new MultiStreamPolicy(),
-        _ => options.Policy ?? new PriorityPolicy(options.Clock),
+        _ => Options.Policy ?? new PriorityPolicy(Clock),
     };
 
     /// <summary>Compiles the paths that the first preemption would otherwise compile while real-time work waits.</summary>

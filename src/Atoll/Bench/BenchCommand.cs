@@ -8,5 +8,6 @@ internal static class BenchCommand
     public static Command Create(TimeProvider clock) => new("bench", "Measure this machine: preemption, sharing, peers.")
     {
         PreemptCommand.Create(clock),
+        DisbCommand.Create(clock),
     };
 }

@@ -6,6 +6,7 @@ namespace Atoll;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(PreemptReport))]
+[JsonSerializable(typeof(DisbReport))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {
     /// <summary>One line that says what was measured on.</summary>

@@ -9,5 +9,6 @@ internal static class BenchCommand
     {
         PreemptCommand.Create(clock),
         DisbCommand.Create(clock),
+        PeerSharingCommand.Create(clock),
     };
 }

@@ -7,6 +7,8 @@ namespace Atoll;
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 [JsonSerializable(typeof(PreemptReport))]
 [JsonSerializable(typeof(DisbReport))]
+[JsonSerializable(typeof(PeerSharingReport))]
+[JsonSerializable(typeof(OrtRun))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {
     /// <summary>One line that says what was measured on.</summary>

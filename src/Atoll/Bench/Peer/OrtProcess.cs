@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+
+namespace Atoll;
+
+/// <summary>What one stretch of an ONNX Runtime process measured.</summary>
+internal sealed record OrtRun(double Seconds, double[] LatenciesMs);
+
+/// <summary>
+/// ONNX Runtime (npm onnxruntime-node) in a process of its own, as a user would run it: default session options, default
+/// priority or, as the operator's remedy, SCHED_IDLE and nice 19.
+/// </summary>
+internal sealed class OrtProcess : IDisposable
+{
+    private readonly Process _process;
+
+    private OrtProcess(Process process) => _process = process;
+
+    /// <summary>Where the npm package lies: ATOLL_PEER, or /opt/peer.</summary>
+    public static string Folder => Environment.GetEnvironmentVariable("ATOLL_PEER") ?? "/opt/peer";
+
+    /// <exception cref="UsageException">The npm package or node is not there.</exception>
+    public static OrtProcess Start(string model, bool isIdlePriority)
+    {
+        if (!Directory.Exists(Path.Combine(Folder, "node_modules", "onnxruntime-node")))
+        {
+            throw new UsageException($"ONNX Runtime was not found in '{Folder}': npm install onnxruntime-node@1.30.0 there, " +
+                "or name its folder in the environment variable ATOLL_PEER");
+        }
+
+        var script = WriteScript();
+        string[] command = isIdlePriority
+            ? ["nice", "-n", "19", "chrt", "--idle", "0", "node", script, model, Folder]
+            : ["node", script, model, Folder];
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        var client = new OrtProcess(Process.Start(start)!);
+        if (client._process.StandardOutput.ReadLine() != "ready")
+        {
+            client.Dispose();
+            throw new InvalidOperationException($"ONNX Runtime could not run {model}: its process ended early");
+        }
+
+        return client;
+    }
+
+    /// <param name="rate">Requests per second; 0 = closed loop.</param>
+    public Task<OrtRun> RunAsync(double seconds, double rate)
+    {
+        _process.StandardInput.WriteLine(string.Create(CultureInfo.InvariantCulture, $"run {seconds} {rate}"));
+        _process.StandardInput.Flush();
+        return Task.Run(async () =>
+        {
+            var line = await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("ONNX Runtime's process ended");
+            return JsonSerializer.Deserialize(line, BenchJson.Default.OrtRun)!;
+        });
+    }
+
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        if (!_process.WaitForExit(2000))
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        _process.Dispose();
+    }
+
+    private static string WriteScript()
+    {
+        using var source = Assembly.GetExecutingAssembly().GetManifestResourceStream("ort-client.mjs")!;
+        var path = Path.Combine(Path.GetTempPath(), $"atoll-ort-client-{Environment.ProcessId}.mjs");
+        using var target = File.Create(path);
+        source.CopyTo(target);
+        return path;
+    }
+}

@@ -1,0 +1,89 @@
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll;
+
+/// <summary>How `bench peer-sharing` runs.</summary>
+internal sealed record PeerSharingOptions(
+    string RealTimeModel, string BestEffortModel, double BusyShare, int Repetitions, double PhaseSeconds, int Units);
+
+/// <summary>
+/// The same mix, one real-time client at a fixed rate beside one closed-loop best-effort client, on Atoll and on ONNX Runtime
+/// in two processes, phases interleaved so that drift hits all alike.
+/// </summary>
+internal sealed class PeerSharingBench(PeerSharingOptions options, TimeProvider clock, Action<string> progress)
+{
+    public async Task<PeerSharingReport> RunAsync()
+    {
+        var widths = DisbModels.DefaultWidths;
+        var realTimePath = SampleModelCache.PathOf(options.RealTimeModel, widths[options.RealTimeModel]);
+        var bestEffortPath = SampleModelCache.PathOf(options.BestEffortModel, widths[options.BestEffortModel]);
+        using var ours = new AtollMix(options, widths, clock);
+        using var peerRealTime = OrtProcess.Start(realTimePath, isIdlePriority: false);
+        using var peerPlain = OrtProcess.Start(bestEffortPath, isIdlePriority: false);
+        using var peerIdle = OrtProcess.Start(bestEffortPath, isIdlePriority: true);
+        var peerAlone = Percentiles.Median((await peerRealTime.RunAsync(2, 0)).LatenciesMs);
+        // One rate for both engines, set by the slower one, so that neither is driven past the stated load.
+        var rate = options.BusyShare * 1000 / Math.Max(peerAlone, ours.AloneMs);
+        var engines = new (string Name, Func<bool, bool, Task<MixRun>> Run)[]
+        {
+            ("atoll", (rt, be) => ours.RunAsync(rt, be, rate, options.PhaseSeconds)),
+            ("onnxruntime", (rt, be) => RunPeerAsync(rt ? peerRealTime : null, be ? peerPlain : null, rate)),
+            ("onnxruntime_idle", (rt, be) => RunPeerAsync(rt ? peerRealTime : null, be ? peerIdle : null, rate)),
+        };
+        var rounds = engines.ToDictionary(e => e.Name, _ => new List<(MixRun RealTime, MixRun BestEffort, MixRun Both)>());
+        for (var repetition = 0; repetition < options.Repetitions; repetition++)
+        {
+            foreach (var (name, run) in engines)
+            {
+                progress($"repetition {repetition + 1} of {options.Repetitions}: {name}");
+                rounds[name].Add((await run(true, false), await run(false, true), await run(true, true)));
+            }
+        }
+
+        return new PeerSharingReport
+        {
+            Machine = BenchJson.Machine,
+            RealTimeModel = Path.GetFileNameWithoutExtension(realTimePath),
+            BestEffortModel = Path.GetFileNameWithoutExtension(bestEffortPath),
+            RatePerSecond = Math.Round(rate, 2),
+            Repetitions = options.Repetitions,
+            Rows = [.. rounds.Select(r => RowOf(r.Key, r.Value))],
+        };
+    }
+
+    private async Task<MixRun> RunPeerAsync(OrtProcess? realTime, OrtProcess? bestEffort, double rate)
+    {
+        var best = bestEffort?.RunAsync(options.PhaseSeconds, 0);
+        var real = realTime?.RunAsync(options.PhaseSeconds, rate);
+        var latencies = real is null ? [] : (await real).LatenciesMs;
+        var served = best is null ? null : await best;
+        return new MixRun([.. latencies.Order()], served is null ? 0 : served.LatenciesMs.Length / served.Seconds);
+    }
+
+    private static PeerSharingRow RowOf(string engine, List<(MixRun RealTime, MixRun BestEffort, MixRun Both)> rounds)
+    {
+        double Median(Func<(MixRun RealTime, MixRun BestEffort, MixRun Both), double> figure) => Percentiles.Median(rounds.Select(figure));
+        return new PeerSharingRow
+        {
+            Engine = engine,
+            RtAloneMeanMs = Median(r => r.RealTime.MeanMs),
+            RtAloneP99Ms = Median(r => r.RealTime.P99Ms),
+            RtMeanMs = Median(r => r.Both.MeanMs),
+            RtP99Ms = Median(r => r.Both.P99Ms),
+            RtMeanIncrease = Median(r => (r.Both.MeanMs / r.RealTime.MeanMs) - 1),
+            RtP99Increase = Median(r => (r.Both.P99Ms / r.RealTime.P99Ms) - 1),
+            BeAloneRps = Median(r => r.BestEffort.BestEffortRate),
+            BeRps = Median(r => r.Both.BestEffortRate),
+            BeShareOfAlone = Median(r => r.Both.BestEffortRate / r.BestEffort.BestEffortRate),
+        };
+    }
+}
+
+/// <summary>Latencies in ms, ascending, and best-effort inferences per second of one phase.</summary>
+internal sealed record MixRun(double[] LatenciesMs, double BestEffortRate)
+{
+    public double MeanMs => LatenciesMs.Length == 0 ? 0 : LatenciesMs.Average();
+
+    public double P99Ms => Percentiles.Of(LatenciesMs, 0.99);
+}

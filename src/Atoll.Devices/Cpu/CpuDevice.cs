@@ -9,6 +9,9 @@ namespace Atoll.Devices;
 /// </summary>
 public sealed unsafe class CpuDevice : Device
 {
+    /// <summary>A device queue that nobody can edit may as well be long: REEF's wait-based baseline uses the same.</summary>
+    internal const int WaitQueueCapacity = 1024;
+
     private readonly Lock _streamsLock = new();
     private readonly ComputeUnit[] _units;
     private readonly long* _signal = (long*)NativeMemory.AlignedAlloc(128, 128);
@@ -68,8 +71,8 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>What the operating system lets this device's threads do.</summary>
     public SchedulingRights Rights { get; }
 
-    /// <summary>Kernels of one stream that may sit between host queue and units, for streams made from now on.</summary>
-    public int DeviceQueueCapacity => Options.DeviceQueueCapacity ?? (_mode == ShareMode.Wait ? 1024 : 4);
+    /// <summary>Kernels of one stream that may sit between host queue and units, in the present mode.</summary>
+    public int DeviceQueueCapacity => Options.DeviceQueueCapacity ?? (_mode == ShareMode.Wait ? WaitQueueCapacity : 4);
 
     public PreemptionStatistics Statistics { get; } = new();
 
@@ -139,7 +142,7 @@ public sealed unsafe class CpuDevice : Device
         WakeAll();
     }
 
-    /// <summary>Shares the device in another way from now on; streams made before keep their device queue's length.</summary>
+    /// <summary>Shares the device in another way from now on.</summary>
     /// <exception cref="InvalidOperationException">Launches wait or run.</exception>
     public void SwitchMode(ShareMode mode)
     {

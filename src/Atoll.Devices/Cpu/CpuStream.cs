@@ -39,7 +39,7 @@ internal sealed class CpuStream : DeviceStream
         _device = device;
         Id = id;
         _host = new Launch[options.QueueCapacity];
-        _queue = new DeviceQueue(device.DeviceQueueCapacity);
+        _queue = new DeviceQueue(Math.Max(CpuDevice.WaitQueueCapacity, device.DeviceQueueCapacity));
         _left = new int[8 * device.Units];
     }
 
@@ -402,7 +402,8 @@ internal sealed class CpuStream : DeviceStream
     private void Forward()
     {
         var tail = Volatile.Read(ref _tail);
-        while (!_queue.IsFull && _forward < tail)
+        var limit = _device.DeviceQueueCapacity;
+        while (_queue.Count < limit && _forward < tail)
         {
             var launch = _host[_forward % _host.Length];
             _queue.Push(new QueuedKernel(launch, _forwardKernel, _forward));

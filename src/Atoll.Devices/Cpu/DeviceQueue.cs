@@ -3,15 +3,16 @@ namespace Atoll.Devices;
 /// <summary>A kernel that was forwarded from a host queue to the device.</summary>
 internal record struct QueuedKernel(Launch Launch, int KernelIndex, long HostIndex);
 
-/// <summary>The bounded ring between a stream's host queue and its front. Touched by one unit at a time.</summary>
+/// <summary>
+/// The bounded ring between a stream's host queue and its front; how much of it may be used, the share mode says. Touched by
+/// one unit at a time.
+/// </summary>
 internal sealed class DeviceQueue(int capacity)
 {
     private readonly QueuedKernel[] _ring = new QueuedKernel[capacity];
     private int _first;
 
     public int Count { get; private set; }
-
-    public bool IsFull => Count == capacity;
 
     public void Push(in QueuedKernel kernel)
     {

@@ -1,5 +1,3 @@
-using Atoll.Devices;
-using Atoll.Models;
 
 namespace Atoll;
 

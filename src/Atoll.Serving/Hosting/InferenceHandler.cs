@@ -117,6 +117,7 @@ internal sealed class InferenceHandler(TimeProvider clock)
             InferenceStatus.NotAdmitted => Answer.ErrorAsync(context, 503,
                 $"Request timeout expired: model '{entry.Name}' could not meet the deadline, so the request was not " +
                 "started"),
+            InferenceStatus.Rejected => Answer.ErrorAsync(context, 400, $"model '{entry.Name}': {outcome.Reason}"),
             InferenceStatus.Cancelled => Answer.ErrorAsync(context, 503,
                 $"request to model '{entry.Name}' was cancelled: the server is shutting down or the client left"),
             _ => Answer.ErrorAsync(context, 500, $"model '{entry.Name}' failed: {outcome.Reason}"),

@@ -42,6 +42,9 @@ public enum InferenceStatus
     /// <summary>The policy expects the deadline to be missed.</summary>
     NotAdmitted,
 
+    /// <summary>The shapes of the inputs do not fit the model or each other.</summary>
+    Rejected,
+
     /// <summary>The client went away or the server stopped.</summary>
     Cancelled,
 

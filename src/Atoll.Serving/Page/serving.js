@@ -29,7 +29,7 @@ atoll.room("serving", section => {
   const legend = element("span", { class: "muted" },
     element("i", { class: "key real_time" }), "real-time", element("i", { class: "key best_effort" }), "best-effort");
   card("", "What runs on each compute unit",
-    element("div", { class: "row" }, element("span", {}, ...choices), legend), chart);
+    element("div", { class: "row" }, element("span", { class: "choices" }, ...choices), legend), chart);
 
   function drawTimeline(state) {
     const width = chart.clientWidth || 1000;
@@ -44,15 +44,17 @@ atoll.room("serving", section => {
         const from = x(bar.start_us);
         const y = bar.unit * laneHeight + 3;
         const key = bar.class === "real_time" ? "real_time" : `best_effort|${bar.stream % 4}`;
-        groups.set(key, (groups.get(key) || "") +
-          `M${from.toFixed(1)} ${y}h${Math.max(0.6, x(bar.end_us) - from).toFixed(1)}v${laneHeight - 8}H${from.toFixed(1)}z`);
+        const length = Math.max(0.6, x(bar.end_us) - from).toFixed(1);
+        const outline = `M${from.toFixed(1)} ${y}h${length}v${laneHeight - 8}h${-length}z`;
+        groups.set(key, (groups.get(key) || "") + outline);
       }
     }
     const shapes = [];
     for (let unit = 0; unit < units; unit++) {
       const y = unit * laneHeight;
       shapes.push(element("text", { x: 0, y: y + laneHeight / 2 + 3 }, `unit ${unit}`));
-      shapes.push(element("rect", { class: "lane", x: left, y: y + 3, width: width - left, height: laneHeight - 8, rx: 4 }));
+      const lane = { class: "lane", x: left, y: y + 3, width: width - left, height: laneHeight - 8, rx: 4 };
+      shapes.push(element("rect", lane));
     }
     for (const [key, d] of groups) {
       const [kind, shade] = key.split("|");
@@ -69,8 +71,8 @@ atoll.room("serving", section => {
   }
 
   // --- Preemption ---------------------------------------------------------------------------------------------------
-  const tileNames = [["rate", "preemptions / s"], ["count", "preemptions"], ["p50_us", "p50, µs"], ["p99_us", "p99, µs"],
-    ["max_us", "max, µs"], ["repeated", "blocks repeated"], ["busy", "device busy"]];
+  const tileNames = [["rate", "preemptions / s"], ["count", "preemptions"], ["p50_us", "p50, µs"],
+    ["p99_us", "p99, µs"], ["max_us", "max, µs"], ["repeated", "blocks repeated"], ["busy", "device busy"]];
   const tiles = Object.fromEntries(tileNames.map(([key]) => [key, element("b", { id: `preempt-${key}` }, "–")]));
   card("", "Preemption: from submit to the last unit that real-time work needs", element("div", { class: "tiles" },
     ...tileNames.map(([key, label]) => element("div", { class: "tile" }, tiles[key], element("span", {}, label)))));
@@ -84,7 +86,8 @@ atoll.room("serving", section => {
     for (const key of ["count", "p50_us", "p99_us", "max_us", "repeated"]) {
       tiles[key].textContent = now[key].toLocaleString();
     }
-    tiles.rate.textContent = seconds ? Math.round((now.count - past(state).preemptions.count) / seconds).toLocaleString() : "–";
+    const rate = seconds ? (now.count - past(state).preemptions.count) / seconds : 0;
+    tiles.rate.textContent = Math.round(rate).toLocaleString();
     const first = state.now_us - 1e6;
     const busy = bars.reduce((sum, bar) => sum + Math.max(0, bar.end_us - Math.max(first, bar.start_us)), 0);
     tiles.busy.textContent = `${Math.min(100, busy / 1e4 / state.units).toFixed(0)} %`;
@@ -110,8 +113,9 @@ atoll.room("serving", section => {
       return found?.[kind] ? rateOf(found, kind, sample, samples[i]) : 0;
     });
     const top = Math.max(...rates, 1e-9);
-    const d = rates.map((rate, i) => `${i ? "L" : "M"}${(i * 90 / 59).toFixed(1)} ${(19 - rate / top * 17).toFixed(1)}`).join("");
-    return element("svg", { width: 90, height: 20, viewBox: "0 0 90 20" }, element("path", { class: `spark ${kind}`, d: d || "M0 0" }));
+    const points = rates.map((rate, i) => `${(i * 90 / 59).toFixed(1)} ${(19 - rate / top * 17).toFixed(1)}`);
+    const line = element("path", { class: `spark ${kind}`, d: `M${points.join("L") || "0 0"}` });
+    return element("svg", { width: 90, height: 20, viewBox: "0 0 90 20" }, line);
   }
 
   function drawModels(state) {
@@ -127,7 +131,8 @@ atoll.room("serving", section => {
 
   function modelRow(model, kind, state) {
     const counts = model[kind];
-    const number = (value, digits = 0) => element("td", {}, value.toLocaleString(undefined, { maximumFractionDigits: digits }));
+    const number = (value, digits = 0) =>
+      element("td", {}, value.toLocaleString(undefined, { maximumFractionDigits: digits }));
     return element("tr", {}, element("td", {}, `${model.name} ${model.version === "1" ? "" : `v${model.version}`}`),
       element("td", {}, element("i", { class: `key ${kind}` }), kind.replace("_", "-")),
       number(rateOf(model, kind, state, past(state)), 1), element("td", {}, sparkline(model, kind, state)),
@@ -136,13 +141,14 @@ atoll.room("serving", section => {
   }
 
   // --- Digit --------------------------------------------------------------------------------------------------------
-  const pad = element("canvas", { class: "pad", id: "pad", width: 280, height: 280, "aria-label": "draw a digit here" });
+  const pad = element("canvas",
+    { class: "pad", id: "pad", width: 280, height: 280, "aria-label": "draw a digit here" });
   const seen = element("canvas", { class: "seen", id: "seen", width: 28, height: 28 });
   const answer = element("div", { class: "digit", id: "digit", "aria-live": "polite" }, "?");
   const latency = element("div", { class: "muted", id: "latency" }, "draw a digit from 0 to 9");
   const scores = [...Array(10)].map(() => element("progress", { max: 1, value: 0 }));
   const clear = element("button", { type: "button", id: "clear" }, "clear");
-  const digitCard = card("", "Draw a digit: the model `digits` answers in real time", element("div", { class: "draw" },
+  const digitCard = card("", "Draw a digit: the model digits answers in real time", element("div", { class: "draw" },
     pad, element("div", {}, answer, latency, clear), seen,
     element("div", { class: "bars" }, ...scores.flatMap((bar, i) => [element("span", {}, `${i}`), bar]))));
   digitCard.hidden = true;
@@ -151,6 +157,7 @@ atoll.room("serving", section => {
   ink.lineCap = ink.lineJoin = "round";
   ink.strokeStyle = "#fff";
   let pen = null;
+  let strokes = 0;
 
   pad.onpointerdown = event => {
     pad.setPointerCapture(event.pointerId);
@@ -160,9 +167,11 @@ atoll.room("serving", section => {
   pad.onpointermove = event => pen && stroke(place(event));
   pad.onpointerup = () => {
     pen = null;
-    recognise();
+    recognise(++strokes);
   };
   clear.onclick = () => {
+    strokes = 0;
+    delete latency.dataset.strokes;
     ink.clearRect(0, 0, pad.width, pad.height);
     seen.getContext("2d").clearRect(0, 0, 28, 28);
     answer.textContent = "?";
@@ -183,59 +192,53 @@ atoll.room("serving", section => {
     pen = to;
   }
 
-  // As MNIST: the drawing's bounding box is scaled to 20 by 20, then its centre of mass moves to the middle of 28 by 28.
+  // As MNIST: the longer side of the drawing's bounding box becomes 20 pixels and the ink's centre of mass the middle
+  // of 28 by 28; each pixel is the mean of the square of the drawing that it covers.
   function digitImage() {
     const { data, width, height } = ink.getImageData(0, 0, pad.width, pad.height);
-    const inked = (x, y) => data[(y * width + x) * 4 + 3] / 255;
-    let [left, top, right, bottom] = [width, height, -1, -1];
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        if (inked(x, y) > 0.1) {
-          left = Math.min(left, x); right = Math.max(right, x);
-          top = Math.min(top, y); bottom = Math.max(bottom, y);
-        }
-      }
-    }
-    if (right < 0) {
+    const drawn = Float64Array.from({ length: width * height }, (_, i) => data[i * 4 + 3] / 255);
+    const extent = measure(drawn, width);
+    if (!extent) {
       return null;
     }
-    const side = Math.max(right - left + 1, bottom - top + 1);
-    const box = { x: (left + right + 1 - side) / 2, y: (top + bottom + 1 - side) / 2, side, width, height };
-    return centred(shrunk(inked, box));
-  }
-
-  // Area average of the square box on a 20 by 20 grid.
-  function shrunk(inked, box) {
-    const small = new Float32Array(400);
-    const cell = box.side / 20;
-    const steps = Math.max(2, Math.ceil(cell));
-    for (let i = 0; i < 400; i++) {
-      let sum = 0;
-      for (let s = 0; s < steps * steps; s++) {
-        const x = Math.floor(box.x + (i % 20 + (s % steps + 0.5) / steps) * cell);
-        const y = Math.floor(box.y + (Math.floor(i / 20) + (Math.floor(s / steps) + 0.5) / steps) * cell);
-        sum += x >= 0 && y >= 0 && x < box.width && y < box.height ? inked(x, y) : 0;
-      }
-      small[i] = sum / (steps * steps);
-    }
-    return small;
-  }
-
-  function centred(small) {
-    let [mass, sumX, sumY] = [0, 0, 0];
-    small.forEach((value, i) => {
-      mass += value;
-      sumX += value * (i % 20 + 0.5);
-      sumY += value * (Math.floor(i / 20) + 0.5);
-    });
-    const shiftX = Math.min(8, Math.max(0, Math.round(14 - sumX / mass)));
-    const shiftY = Math.min(8, Math.max(0, Math.round(14 - sumY / mass)));
     const image = new Float32Array(784);
-    small.forEach((value, i) => { image[(Math.floor(i / 20) + shiftY) * 28 + i % 20 + shiftX] = value; });
+    const step = extent.side / 20;
+    for (let i = 0; i < 784; i++) {
+      const left = extent.x + (i % 28 - 14) * step;
+      const top = extent.y + (Math.floor(i / 28) - 14) * step;
+      image[i] = meanOver(drawn, width, height, { left, top, step });
+    }
     return image;
   }
 
-  async function recognise() {
+  function measure(drawn, width) {
+    let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
+    let [mass, sumX, sumY] = [0, 0, 0];
+    drawn.forEach((value, i) => {
+      if (value >= 0.1) {
+        const [x, y] = [i % width, Math.floor(i / width)];
+        [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+        mass += value;
+        sumX += value * (x + 0.5);
+        sumY += value * (y + 0.5);
+      }
+    });
+    return right < 0 ? null : { x: sumX / mass, y: sumY / mass, side: Math.max(right - left, bottom - top) + 1 };
+  }
+
+  // Pixels that lie partly in the square count in part.
+  function meanOver(drawn, width, height, { left, top, step }) {
+    let sum = 0;
+    for (let y = Math.max(0, Math.floor(top)); y < Math.min(height, top + step); y++) {
+      const part = Math.min(y + 1, top + step) - Math.max(y, top);
+      for (let x = Math.max(0, Math.floor(left)); x < Math.min(width, left + step); x++) {
+        sum += drawn[y * width + x] * part * (Math.min(x + 1, left + step) - Math.max(x, left));
+      }
+    }
+    return sum / (step * step);
+  }
+
+  async function recognise(stroke) {
     const image = digitImage();
     if (!image) {
       return;
@@ -250,6 +253,9 @@ atoll.room("serving", section => {
     }) });
     const result = await response.json();
     const elapsed = performance.now() - began;
+    if (stroke !== strokes) {
+      return; // A later stroke, or a clean pad, has made this answer stale.
+    }
     if (!response.ok) {
       answer.textContent = "–";
       latency.textContent = result.error;
@@ -258,6 +264,7 @@ atoll.room("serving", section => {
     showScores(result.outputs[0].data);
     latency.textContent = `in ${elapsed.toFixed(1)} ms, there and back`;
     latency.dataset.ms = elapsed;
+    latency.dataset.strokes = stroke;
   }
 
   function showScores(values) {

@@ -1,0 +1,194 @@
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// A compiled model on a device: a pool of instances per class and a stream per class and priority. Requests of the two
+/// classes never share an instance, so that real-time work waits for no best-effort work. Thread-safe.
+/// </summary>
+public sealed class DeviceModel : IServedModel
+{
+    private readonly Lock _lock = new();
+    private readonly Device _device;
+    private readonly CompiledModel _model;
+    private readonly ModelConfiguration _configuration;
+    private readonly Stack<InstanceSlot>[] _free = [new(), new()];
+    private readonly DeviceStream?[] _streams = new DeviceStream?[ModelConfiguration.MaxPriority + 1];
+
+    private DeviceModel(
+        Device device, CompiledModel model, ModelConfiguration configuration, (string Name, string Version) id)
+    {
+        _device = device;
+        _model = model;
+        _configuration = configuration;
+        Metadata = new ModelMetadata
+        {
+            Name = id.Name,
+            Version = id.Version,
+            Inputs = [.. model.Inputs.Select(Describe)],
+            Outputs = [.. model.Outputs.Select(Describe)],
+        };
+    }
+
+    public ModelMetadata Metadata { get; }
+
+    public int Slots(WorkClass workClass) => _configuration.SlotsFor(workClass);
+
+    /// <summary>
+    /// Makes all instances of a model with fixed shapes and runs each once, so that nothing is compiled or allocated
+    /// while it serves. Owns the compiled model from then on.
+    /// </summary>
+    /// <exception cref="DeviceException">Not enough device memory for the instances.</exception>
+    /// <exception cref="ModelException">The first run failed.</exception>
+    public static async Task<DeviceModel> CreateAsync(
+        Device device, CompiledModel compiled, ModelConfiguration configuration, (string Name, string Version) id)
+    {
+        var model = new DeviceModel(device, compiled, configuration, id);
+        try
+        {
+            foreach (var workClass in Enum.GetValues<WorkClass>())
+            {
+                for (var i = 0; i < configuration.SlotsFor(workClass); i++)
+                {
+                    var slot = new InstanceSlot(compiled, device);
+                    model._free[(int)workClass].Push(slot);
+                    await model.WarmUpAsync(slot);
+                }
+            }
+
+            return model;
+        }
+        catch
+        {
+            await model.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken)
+    {
+        var slot = Take(request);
+        var outcome = new InferenceOutcome(InferenceStatus.Failed);
+        try
+        {
+            slot.Fill(request.Inputs);
+            outcome = await slot.RunAsync(StreamFor(request.Class, request.Priority), request.Deadline,
+                cancellationToken);
+        }
+        catch (ModelException e) when (e.Error == ModelError.InvalidShape)
+        {
+            outcome = new InferenceOutcome(InferenceStatus.Rejected, null, e.Message);
+        }
+        finally
+        {
+            if (outcome.Status != InferenceStatus.Completed)
+            {
+                Return(slot, request.Class);
+            }
+        }
+
+        return outcome.Status == InferenceStatus.Completed
+            ? outcome with { Outputs = new Lease(this, slot, request.Class) }
+            : outcome;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var stream in _streams)
+        {
+            stream?.Dispose();
+        }
+
+        foreach (var slot in _free.SelectMany(slots => slots))
+        {
+            slot.Dispose();
+        }
+
+        _model.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static TensorMetadata Describe(TensorSpec spec) => new(spec.Name, spec.Type, [.. spec.Shape]);
+
+    private async ValueTask WarmUpAsync(InstanceSlot slot)
+    {
+        if (!_model.IsStatic)
+        {
+            return;
+        }
+
+        slot.Prepare();
+        var outcome = await slot.RunAsync(
+            StreamFor(WorkClass.BestEffort, _configuration.Priority), deadline: 0, CancellationToken.None);
+        if (outcome.Status != InferenceStatus.Completed)
+        {
+            throw new ModelException(
+                ModelError.InvalidGraph, $"the first run of model '{Metadata.Name}' failed: {outcome.Reason}");
+        }
+    }
+
+    /// <summary>A free instance, one with the request's shapes where there is one.</summary>
+    private InstanceSlot Take(InferenceRequest request)
+    {
+        var free = _free[(int)request.Class];
+        lock (_lock)
+        {
+            var taken = free.Pop();
+            if (!taken.Fits(request.Inputs) && free.FirstOrDefault(slot => slot.Fits(request.Inputs)) is { } better)
+            {
+                InstanceSlot[] others = [taken, .. free.Where(slot => slot != better)];
+                free.Clear();
+                Array.ForEach(others, free.Push);
+                return better;
+            }
+
+            return taken;
+        }
+    }
+
+    private void Return(InstanceSlot slot, WorkClass workClass)
+    {
+        lock (_lock)
+        {
+            _free[(int)workClass].Push(slot);
+        }
+    }
+
+    /// <summary>One stream per priority, made when first used: real-time work has the first.</summary>
+    private DeviceStream StreamFor(WorkClass workClass, int priority)
+    {
+        if (Volatile.Read(ref _streams[priority]) is { } known)
+        {
+            return known;
+        }
+
+        lock (_lock)
+        {
+            return _streams[priority] ??= _device.CreateStream(new StreamOptions
+            {
+                Name = $"{Metadata.Name}:{priority}",
+                Class = workClass,
+                Priority = priority,
+                QueueCapacity = int.Max(_configuration.Instances, _configuration.OtherClassInstances),
+            });
+        }
+    }
+
+    private sealed class Lease(DeviceModel model, InstanceSlot slot, WorkClass workClass) : IInferenceOutputs
+    {
+        private int _disposed;
+
+        public ReadOnlySpan<long> Shape(int output) => slot.Shape(output);
+
+        public ReadOnlySpan<byte> Data(int output) => slot.Data(output);
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            {
+                model.Return(slot, workClass);
+            }
+        }
+    }
+}

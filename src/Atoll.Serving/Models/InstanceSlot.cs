@@ -1,0 +1,112 @@
+using System.Threading.Tasks.Sources;
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// One instance of a model with its reusable launch and its reusable completion. A model of variable shapes gets a new
+/// instance when the shapes change. Used by one request at a time.
+/// </summary>
+internal sealed class InstanceSlot(CompiledModel model, Device device) : IValueTaskSource<LaunchStatus>, IDisposable
+{
+    // Asynchronous: what comes after a launch must not run on the compute unit that ended it.
+    private ManualResetValueTaskSourceCore<LaunchStatus> _completion = new() { RunContinuationsAsynchronously = true };
+    private ModelInstance? _instance;
+    private Launch? _launch;
+    private long[][] _outputShapes = [];
+
+    /// <summary>The instance is there and has the shapes of these inputs.</summary>
+    public bool Fits(InputTensor[] inputs)
+    {
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            if (_instance is null || !inputs[i].Shape.SequenceEqual(_instance.Input(i).Spec.Shape))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Copies the inputs into device memory, after making the instance for their shapes if need be.</summary>
+    /// <exception cref="ModelException">The shapes do not fit the model or each other.</exception>
+    public void Fill(InputTensor[] inputs)
+    {
+        if (!Fits(inputs))
+        {
+            Prepare(model.IsStatic ? null : [.. inputs.Select(input => input.Shape)]);
+        }
+
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            inputs[i].Data.Span.CopyTo(_instance!.Input(i).AsSpan<byte>());
+        }
+    }
+
+    /// <summary>Makes the instance; null = the shapes that the model fixes itself.</summary>
+    public void Prepare(IReadOnlyList<long[]>? shapes = null)
+    {
+        Dispose();
+        _instance = model.Instantiate(device, null, shapes);
+        _outputShapes = [.. _instance.Outputs.Select(output => output.Spec.Shape.ToArray())];
+        _launch = new Launch(_instance.Program)
+        {
+            State = this,
+            OnEnded = static launch => ((InstanceSlot)launch.State!)._completion.SetResult(launch.Status),
+        };
+    }
+
+    /// <summary>Runs the instance on the stream; cancelling stops it at its next yield point.</summary>
+    public async ValueTask<InferenceOutcome> RunAsync(DeviceStream stream, long deadline,
+        CancellationToken cancellation)
+    {
+        var launch = _launch!;
+        launch.Deadline = deadline;
+        _completion.Reset();
+        var submitted = stream.Submit(launch);
+        if (submitted != SubmitResult.Accepted)
+        {
+            return new InferenceOutcome(submitted switch
+            {
+                SubmitResult.NotAdmitted => InferenceStatus.NotAdmitted,
+                SubmitResult.QueueFull => InferenceStatus.QueueFull,
+                _ => InferenceStatus.Failed,
+            }, null, $"the device answered {submitted}");
+        }
+
+        LaunchStatus status;
+        await using (cancellation.UnsafeRegister(static launch => ((Launch)launch!).Cancel(), launch))
+        {
+            status = await new ValueTask<LaunchStatus>(this, _completion.Version);
+        }
+
+        return new InferenceOutcome(status switch
+        {
+            LaunchStatus.Completed => InferenceStatus.Completed,
+            LaunchStatus.Late => InferenceStatus.Late,
+            LaunchStatus.Cancelled => InferenceStatus.Cancelled,
+            _ => InferenceStatus.Failed,
+        }, null, launch.Failure?.Message);
+    }
+
+    public ReadOnlySpan<long> Shape(int output) => _outputShapes[output];
+
+    public ReadOnlySpan<byte> Data(int output) => _instance!.Output(output).AsSpan<byte>();
+
+    public void Dispose()
+    {
+        _instance?.Dispose();
+        _instance = null;
+        _launch = null;
+    }
+
+    LaunchStatus IValueTaskSource<LaunchStatus>.GetResult(short token) => _completion.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<LaunchStatus>.GetStatus(short token) => _completion.GetStatus(token);
+
+    void IValueTaskSource<LaunchStatus>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _completion.OnCompleted(continuation, state, token, flags);
+}

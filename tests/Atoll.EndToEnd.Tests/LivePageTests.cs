@@ -1,0 +1,73 @@
+using System.Globalization;
+
+namespace Atoll.EndToEnd.Tests;
+
+public sealed class LivePageTests(ITestOutputHelper output)
+{
+    private const int InputBytes = 3 * 64 * 64 * sizeof(float);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Page_shows_models_units_and_preemptions_while_the_device_is_loaded()
+    {
+        await using var server = await LiveServer.StartAsync(Token);
+        await using var live = await LivePage.OpenAsync(server.Url);
+        await using var load = new BestEffortLoad(server.Url, LiveServer.BestEffortModel, InputBytes, clients: 2);
+
+        await live.Page.Locator("#timeline path.best_effort").First.WaitForAsync(new() { Timeout = 60_000 });
+        await live.Page.Locator("#models tr", new() { HasText = LiveServer.BestEffortModel }).WaitForAsync();
+        await live.DrawAsync(7);
+        await live.Page.Locator("#timeline path.real_time").First.WaitForAsync();
+        await live.Page.WaitForFunctionAsync(
+            "() => /^[1-9]/.test(document.getElementById('preempt-count').textContent)");
+
+        Assert.Equal("live", await live.Page.TextContentAsync("#connection"));
+        Assert.Empty(live.Problems);
+    }
+
+    [Fact]
+    public async Task Ten_drawn_digits_are_recognised_in_time_while_best_effort_work_saturates_the_device()
+    {
+        await using var server = await LiveServer.StartAsync(Token);
+        await using var live = await LivePage.OpenAsync(server.Url);
+        await live.Page.Locator("#pad").WaitForAsync();
+        await live.DrawAsync(0); // Pays for the first call of the page and of the server.
+        var alone = await DrawAllTwiceAsync(live, "alone");
+        (string Digit, double Milliseconds)[][] loaded;
+        await using (var load = new BestEffortLoad(server.Url, LiveServer.BestEffortModel, InputBytes, clients: 2))
+        {
+            loaded = await DrawAllTwiceAsync(live, "loaded");
+            Assert.True(load.Answered > 0, "the load was not served");
+        }
+
+        var right = loaded[0].Index().Count(drawn => drawn.Item.Digit == $"{drawn.Index}");
+        Assert.True(right >= 9, $"{right} of 10 digits were right");
+        for (var digit = 0; digit < 10; digit++)
+        {
+            // A pause of the machine hits one of two drawings; a wait for best-effort work would hit both.
+            var unloaded = alone.Max(round => round[digit].Milliseconds);
+            var answered = loaded.Min(round => round[digit].Milliseconds);
+            Assert.True(answered <= (2 * unloaded) + 5, $"{digit}: {answered} ms, alone {unloaded} ms");
+        }
+
+        Assert.Empty(live.Problems);
+    }
+
+    private async Task<(string Digit, double Milliseconds)[][]> DrawAllTwiceAsync(LivePage live, string what) =>
+        [await DrawAllAsync(live, what), await DrawAllAsync(live, what)];
+
+    private async Task<(string Digit, double Milliseconds)[]> DrawAllAsync(LivePage live, string what)
+    {
+        var drawn = new (string Digit, double Milliseconds)[10];
+        for (var digit = 0; digit < drawn.Length; digit++)
+        {
+            drawn[digit] = await live.DrawAsync(digit);
+            output.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{what}: drew {digit}, read {drawn[digit].Digit} in {drawn[digit].Milliseconds:f1} ms"));
+        }
+
+        return drawn;
+    }
+}

@@ -100,7 +100,8 @@ public sealed class FusionPassTests
     {
         var b = new GraphBuilder(10);
         var (q, k, v) = (b.Input(1, 2, 5, 8), b.Input(1, 2, 8, 7), b.Input(1, 2, 7, 8));
-        var scores = b.Op("Mul", b.Op("MatMul", q, k), b.Scalar(0.35f));
+        var scaled = selects ? b.Op("Div", q, b.Scalar(3)) : q;
+        var scores = b.Op("Mul", b.Op("MatMul", scaled, k), b.Scalar(0.35f));
         scores = selects
             ? b.Op("Where", b.Input(ElementType.Bool, 1, 1, 1, 7), b.Scalar(float.MinValue), scores)
             : b.Op("Add", b.Input(1, 1, 5, 7), scores);

@@ -32,8 +32,27 @@ internal sealed class AttentionFusion : GraphPass
             return false;
         }
 
-        Rewrite(node, [q, k, v], scores, editor);
+        var (unscaled, factor) = PeelScale(q, product, editor);
+        Rewrite(node, [unscaled, k, v], scores with { Scale = scores.Scale * factor }, editor);
         return true;
+    }
+
+    // Some exporters scale the query before the product.
+    private static (GraphValue Query, float Factor) PeelScale(GraphValue query, GraphNode product, GraphEditor editor)
+    {
+        if (query.Producer is not { } node || !ReferenceEquals(editor.OnlyReader(query), product))
+        {
+            return (query, 1);
+        }
+
+        if (node.Is("Div") && node.In(1).Scalar() is { } divisor && divisor != 0)
+        {
+            return (node.In(0)!, 1 / divisor);
+        }
+
+        return node.Is("Mul") && node.TrySplit(v => v.Scalar() is not null, out var factor, out var unscaled)
+            ? (unscaled, factor.Scalar()!.Value)
+            : (query, 1);
     }
 
     private static bool IsRowSoftmax(GraphNode node) => node.Is("Softmax") &&

@@ -6,14 +6,15 @@ internal readonly record struct Feature(string Value, int Channels);
 /// <summary>A convolution's shape; padding is symmetric.</summary>
 internal readonly record struct ConvShape(int Channels, int KernelH, int KernelW, int Stride, int PadH, int PadW)
 {
-    public static ConvShape Square(int channels, int kernel, int stride = 1, int pad = 0) => new(channels, kernel, kernel, stride, pad, pad);
+    public static ConvShape Square(int channels, int kernel, int stride = 1, int pad = 0) =>
+        new(channels, kernel, kernel, stride, pad, pad);
 }
 
 /// <summary>
-/// Layers of the published convolutional networks with random weights. He scaling (variance gain / fan-in) keeps activations at their scale
-/// through any depth. The gain is 2 for plain filters. Ours lack a share of their mean, so that they pass the variance of ReLU activations,
-/// 1/2 - 1/(2 pi) of that of a normal x, but only the rest of their squared mean, 1/(2 pi). Batch-norm statistics lie around mean 0,
-/// variance 1 and keep the scale too.
+/// Layers of the published convolutional networks with random weights. He scaling (variance gain / fan-in) keeps
+/// activations at their scale through any depth. The gain is 2 for plain filters. Ours lack a share of their mean, so
+/// that they pass the variance of ReLU activations, 1/2 - 1/(2 pi) of that of a normal x, but only the rest of their
+/// squared mean, 1/(2 pi). Batch-norm statistics lie around mean 0, variance 1 and keep the scale too.
 /// </summary>
 internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions options)
 {
@@ -23,7 +24,10 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
 
     public OnnxModelBuilder Model { get; } = model;
 
-    /// <summary>Share of each filter's mean that is taken off: how fast different inputs grow apart, and rounding errors with them.</summary>
+    /// <summary>
+    /// Share of each filter's mean that is taken off: how fast different inputs grow apart, and rounding errors with
+    /// them.
+    /// </summary>
     public float Centring { get; init; } = 1;
 
     /// <summary>Variance of a weight times its fan-in before a ReLU.</summary>
@@ -39,7 +43,8 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
     {
         var fanIn = x.Channels * shape.KernelH * shape.KernelW;
         var deviation = MathF.Sqrt(ReluGain / fanIn);
-        void Fill(WeightGenerator generator, Span<float> weights) => generator.CentredRows(weights, fanIn, deviation, Centring);
+        void Fill(WeightGenerator generator, Span<float> weights) =>
+            generator.CentredRows(weights, fanIn, deviation, Centring);
         long[] dims = [shape.Channels, x.Channels, shape.KernelH, shape.KernelW];
         List<string> inputs = [x.Value, Model.Parameter(name + ".weight", dims, _seed, Fill)];
         if (bias)
@@ -55,7 +60,8 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
         return new(value, shape.Channels);
     }
 
-    /// <param name="gain">Scale of the output; residual branches take less than 1 so that their sum does not grow.</param>
+    /// <param name="gain">Scale of the output; residual branches take less than 1 so that their sum does not
+    /// grow.</param>
     public Feature BatchNorm(string name, Feature x, float gain = 1)
     {
         long[] dims = [x.Channels];
@@ -70,10 +76,13 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
 
     public Feature Relu(string name, Feature x) => x with { Value = Model.Node("Relu", name, [x.Value]) };
 
-    public Feature Add(string name, Feature x, Feature y) => x with { Value = Model.Node("Add", name, [x.Value, y.Value]) };
+    public Feature Add(string name, Feature x, Feature y) =>
+        x with { Value = Model.Node("Add", name, [x.Value, y.Value]) };
 
     public Feature Concat(string name, params IReadOnlyList<Feature> parts) =>
-        new(Model.Node("Concat", name, parts.Select(p => p.Value), OnnxAttribute.Int("axis", 1)), parts.Sum(p => p.Channels));
+        new(
+            Model.Node("Concat", name, parts.Select(p => p.Value), OnnxAttribute.Int("axis", 1)),
+            parts.Sum(p => p.Channels));
 
     public Feature MaxPool(string name, Feature x, int kernel, int stride, int pad = 0) => x with
     {
@@ -93,11 +102,14 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
     public Feature Flatten(string name, Feature x, int spatial = 1) =>
         new(Model.Node("Flatten", name, [x.Value], OnnxAttribute.Int("axis", 1)), x.Channels * spatial);
 
-    /// <summary>A fully connected layer; <paramref name="gain"/> is <see cref="ReluGain"/> before a ReLU, 1 for the last layer.</summary>
+    /// <summary>
+    /// A fully connected layer; <paramref name="gain"/> is <see cref="ReluGain"/> before a ReLU, 1 for the last layer.
+    /// </summary>
     public Feature Linear(string name, Feature x, int outputs, float gain)
     {
         var deviation = MathF.Sqrt(gain / x.Channels);
-        void Fill(WeightGenerator generator, Span<float> weights) => generator.CentredRows(weights, x.Channels, deviation, Centring);
+        void Fill(WeightGenerator generator, Span<float> weights) =>
+            generator.CentredRows(weights, x.Channels, deviation, Centring);
         var weight = Model.Parameter(name + ".weight", [outputs, x.Channels], _seed, Fill);
         var bias = Model.Parameter(name + ".bias", [outputs], _seed, (g, v) => g.Normal(v, 0, 0.05f));
         var value = Model.Node("Gemm", name, [x.Value, weight, bias],
@@ -105,7 +117,9 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
         return new(value, outputs);
     }
 
-    /// <summary>Global average, flatten and the last linear layer, whose value is the output "logits" [batch, 1000].</summary>
+    /// <summary>
+    /// Global average, flatten and the last linear layer, whose value is the output "logits" [batch, 1000].
+    /// </summary>
     public void PooledLogits(Feature x, string classifier)
     {
         var pooled = x with { Value = Model.Node("GlobalAveragePool", "avgpool", [x.Value]) };

@@ -1,10 +1,11 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// DistilBERT base (Sanh et al. 2019): 6 post-norm transformer layers, hidden 768, 12 heads of 64, feed-forward 3072, vocabulary 30522,
-/// sequence 128, laid out like a PyTorch export at opset 17 (projections as MatMul and Add, GELU by Erf, the mask added to the scores).
-/// Inputs are input_ids and attention_mask, int64 [batch, 128]; the output is last_hidden_state [batch, 128, hidden], without a head.
-/// Width scales the number of heads; a head keeps its 64 values.
+/// DistilBERT base (Sanh et al. 2019): 6 post-norm transformer layers, hidden 768, 12 heads of 64, feed-forward 3072,
+/// vocabulary 30522, sequence 128, laid out like a PyTorch export at opset 17 (projections as MatMul and Add, GELU by
+/// Erf, the mask added to the scores). Inputs are input_ids and attention_mask, int64 [batch, 128]; the output is
+/// last_hidden_state [batch, 128, hidden], without a head. Width scales the number of heads; a head keeps its 64
+/// values.
 /// </summary>
 internal sealed class DistilBert
 {
@@ -57,7 +58,9 @@ internal sealed class DistilBert
         _model.Constant("join_heads", Tensor.Int64([3], [_options.Batch, -1, _hidden]));
     }
 
-    /// <summary>0 where the mask is 1 and the lowest float where it is 0, shaped to broadcast over (batch, heads, query, key).</summary>
+    /// <summary>
+    /// 0 where the mask is 1 and the lowest float where it is 0, shaped to broadcast over (batch, heads, query, key).
+    /// </summary>
     private string MaskBias(string mask)
     {
         var wide = _model.Node("Unsqueeze", "mask.unsqueeze", [mask, "mask_axes"]);
@@ -73,7 +76,8 @@ internal sealed class DistilBert
         long[] places = [.. Enumerable.Range(0, sequence)];
         var place = _model.Constant("position_ids", Tensor.Int64([1, sequence], places));
         var word = _model.Node("Gather", "embeddings.word_embeddings", [words, ids], OnnxAttribute.Int("axis", 0));
-        var position = _model.Node("Gather", "embeddings.position_embeddings", [positions, place], OnnxAttribute.Int("axis", 0));
+        var position = _model.Node(
+            "Gather", "embeddings.position_embeddings", [positions, place], OnnxAttribute.Int("axis", 0));
         return Norm("embeddings.LayerNorm", _model.Node("Add", "embeddings.add", [word, position]));
     }
 

@@ -1,8 +1,8 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// Inception-v3 (Szegedy et al. 2015) as in torchvision, without the auxiliary classifier that only training uses. Every convolution is
-/// followed by batch norm (epsilon 0.001) and ReLU.
+/// Inception-v3 (Szegedy et al. 2015) as in torchvision, without the auxiliary classifier that only training uses.
+/// Every convolution is followed by batch norm (epsilon 0.001) and ReLU.
 /// </summary>
 internal sealed class Inception(ConvNetBuilder net, SampleModelOptions options)
 {

@@ -7,9 +7,11 @@ internal delegate void ChunkFill(Span<float> chunk);
 
 /// <summary>
 /// An initializer that is made while it is written, so that a large model never lies in memory as a whole.
-/// <paramref name="Begin"/> returns a fill that starts at the tensor's first element and gets whole rows (all but the first dimension).
+/// <paramref name="Begin"/> returns a fill that starts at the tensor's first element and gets whole rows (all but the
+/// first dimension).
 /// </summary>
-internal sealed record InitializerPlan(string Name, ElementType Type, long[] Shape, Func<ChunkFill>? Begin, byte[]? Data)
+internal sealed record InitializerPlan(
+    string Name, ElementType Type, long[] Shape, Func<ChunkFill>? Begin, byte[]? Data)
 {
     private const int ChunkElements = 1 << 18;
 
@@ -22,7 +24,8 @@ internal sealed record InitializerPlan(string Name, ElementType Type, long[] Sha
     public static InitializerPlan Filled(string name, long[] shape, Func<ChunkFill> begin) =>
         new(name, ElementType.Float32, shape, begin, null);
 
-    public static InitializerPlan Constant(string name, Tensor tensor) => new(name, tensor.Type, tensor.Shape, null, tensor.Data);
+    public static InitializerPlan Constant(string name, Tensor tensor) =>
+        new(name, tensor.Type, tensor.Shape, null, tensor.Data);
 
     public void WriteTo(Stream target)
     {

@@ -3,8 +3,8 @@ using Atoll.Models.Onnx;
 namespace Atoll.Models;
 
 /// <summary>
-/// Builds an ONNX model node by node in execution order. A node's first output is named after the node; initializers are described by plans
-/// and made only when <see cref="OnnxWriter"/> writes them.
+/// Builds an ONNX model node by node in execution order. A node's first output is named after the node; initializers
+/// are described by plans and made only when <see cref="OnnxWriter"/> writes them.
 /// </summary>
 internal sealed class OnnxModelBuilder(string name, int opset)
 {
@@ -28,7 +28,8 @@ internal sealed class OnnxModelBuilder(string name, int opset)
         return value;
     }
 
-    public string Node(string operatorType, string nodeName, IEnumerable<string> inputs, params IEnumerable<AttributeProto> attributes)
+    public string Node(
+        string operatorType, string nodeName, IEnumerable<string> inputs, params IEnumerable<AttributeProto> attributes)
     {
         var node = new NodeProto { Name = nodeName, OpType = operatorType };
         node.Input.AddRange(inputs);
@@ -45,7 +46,9 @@ internal sealed class OnnxModelBuilder(string name, int opset)
         _graph.Output.Add(Describe(value, type, shape));
     }
 
-    /// <summary>A trained tensor; its fill gets a generator of its own from the seed and the tensor's place in the model.</summary>
+    /// <summary>
+    /// A trained tensor; its fill gets a generator of its own from the seed and the tensor's place in the model.
+    /// </summary>
     public string Parameter(string tensorName, long[] shape, int seed, Action<WeightGenerator, Span<float>> fill)
     {
         var plan = Statistic(tensorName, shape, seed, fill);
@@ -54,7 +57,8 @@ internal sealed class OnnxModelBuilder(string name, int opset)
     }
 
     /// <summary>A float tensor that is not trained.</summary>
-    public InitializerPlan Statistic(string tensorName, long[] shape, int seed, Action<WeightGenerator, Span<float>> fill)
+    public InitializerPlan Statistic(
+        string tensorName, long[] shape, int seed, Action<WeightGenerator, Span<float>> fill)
     {
         var index = _initializers.Count;
         var plan = InitializerPlan.Filled(tensorName, shape, () =>

@@ -5,18 +5,20 @@ using Google.Protobuf;
 namespace Atoll.Models;
 
 /// <summary>
-/// Writes a built model as an ONNX file. Initializers are streamed, so that memory stays at a chunk whatever the model's size. The file is
-/// written under a temporary name and renamed at the end: a reader never sees half a model.
+/// Writes a built model as an ONNX file. Initializers are streamed, so that memory stays at a chunk whatever the
+/// model's size. The file is written under a temporary name and renamed at the end: a reader never sees half a model.
 /// </summary>
 internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
 {
-    // Field tags of the ONNX messages with wire type 2 (length-delimited): ModelProto.graph, GraphProto.initializer, TensorProto.raw_data.
+    // Field tags of the ONNX messages with wire type 2 (length-delimited).
     private const byte GraphTag = (7 << 3) | 2;
     private const byte InitializerTag = (5 << 3) | 2;
     private const byte RawDataTag = (9 << 3) | 2;
     private const int ExternalAlignment = 4096;
 
-    /// <summary>Tensors of at least <see cref="ExternalBytesMin"/> go to a second file beside the model, FILE.data.</summary>
+    /// <summary>
+    /// Tensors of at least <see cref="ExternalBytesMin"/> go to a second file beside the model, FILE.data.
+    /// </summary>
     public bool ExternalData { get; init; }
 
     public long ExternalBytesMin { get; init; } = 1024;
@@ -27,21 +29,23 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
     public IProgress<long>? Progress { get; init; }
 
     /// <summary>Returns the bytes written, external data included.</summary>
-    /// <exception cref="ModelException">WriteFailed: the folder cannot be written or the disk is full. LimitExceeded: over 2 GB.</exception>
+    /// <exception cref="ModelException">WriteFailed: the folder cannot be written or the disk is full. LimitExceeded:
+    /// over 2 GB.</exception>
     public long Write()
     {
         var layout = Layout();
-        var graphBytes = layout.Sum(e => e.MessageBytes + 1 + CodedOutputStream.ComputeUInt64Size((ulong)e.MessageBytes)) +
-            model.Graph.CalculateSize();
+        var graphBytes = model.Graph.CalculateSize() + layout.Sum(e => Prefixed(e.MessageBytes));
         var envelope = model.Envelope().ToByteArray();
-        var modelBytes = envelope.Length + 1 + CodedOutputStream.ComputeUInt64Size((ulong)graphBytes) + graphBytes;
+        var modelBytes = envelope.Length + Prefixed(graphBytes);
         if (modelBytes > int.MaxValue)
         {
-            throw new ModelException(ModelError.LimitExceeded, $"model '{path}' would have {modelBytes} bytes; an ONNX file holds at most " +
-                $"{int.MaxValue}; write the weights as external data (--external-data) or choose a smaller --width");
+            throw new ModelException(
+                ModelError.LimitExceeded,
+                $"model '{path}' would have {modelBytes} bytes; an ONNX file holds at most {int.MaxValue}; " +
+                "write the weights as external data (--external-data) or choose a smaller --width");
         }
 
-        var dataBytes = layout.Where(e => e.IsExternal).Select(e => e.Offset + e.Plan.ByteCount).DefaultIfEmpty(0).Max();
+        var dataBytes = layout.Where(e => e.IsExternal).Max(e => (long?)(e.Offset + e.Plan.ByteCount)) ?? 0;
         if (ExternalData)
         {
             Commit(path + ".data", dataBytes, file => WriteExternal(file, layout));
@@ -66,7 +70,7 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
                 PointOutside(header, offset, plan.ByteCount);
             }
 
-            var raw = external ? 0 : 1 + CodedOutputStream.ComputeUInt64Size((ulong)plan.ByteCount) + plan.ByteCount;
+            var raw = external ? 0 : Prefixed(plan.ByteCount);
             entries.Add(new Entry(plan, header, header.CalculateSize() + raw, external, offset));
             offset += external ? plan.ByteCount : 0;
         }
@@ -77,9 +81,12 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
     private void PointOutside(TensorProto header, long offset, long length)
     {
         header.DataLocation = TensorProto.Types.DataLocation.External;
-        header.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = Path.GetFileName(path) + ".data" });
-        header.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = offset.ToString(CultureInfo.InvariantCulture) });
-        header.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = length.ToString(CultureInfo.InvariantCulture) });
+        void Add(string key, string value) =>
+            header.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
+
+        Add("location", Path.GetFileName(path) + ".data");
+        Add("offset", offset.ToString(CultureInfo.InvariantCulture));
+        Add("length", length.ToString(CultureInfo.InvariantCulture));
     }
 
     private void WriteModel(Stream file, byte[] envelope, long graphBytes, List<Entry> layout)
@@ -127,8 +134,11 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             Discard(partial);
-            throw new ModelException(ModelError.WriteFailed, $"cannot write '{target}', which needs {bytes} bytes: {failure.Message}; " +
-                "free the space or choose another folder (--out)", failure);
+            throw new ModelException(
+                ModelError.WriteFailed,
+                $"cannot write '{target}', which needs {bytes} bytes: {failure.Message}; " +
+                "free the space or choose another folder (--out)",
+                failure);
         }
         catch
         {
@@ -158,6 +168,8 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
         BufferSize = 1 << 16,
     });
 
+    private static long Prefixed(long bytes) => 1 + CodedOutputStream.ComputeUInt64Size((ulong)bytes) + bytes;
+
     private static void WritePrefix(Stream file, byte tag, long length)
     {
         file.WriteByte(tag);
@@ -173,5 +185,6 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
         }
     }
 
-    private sealed record Entry(InitializerPlan Plan, TensorProto Header, long MessageBytes, bool IsExternal, long Offset);
+    private sealed record Entry(
+        InitializerPlan Plan, TensorProto Header, long MessageBytes, bool IsExternal, long Offset);
 }

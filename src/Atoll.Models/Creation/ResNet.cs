@@ -16,8 +16,8 @@ internal static class ResNet
         {
             var planes = options.Scale(64 << stage);
 
-            // Each branch adds twice its squared gain to the second moment, so a stage as a whole about doubles it and the next one's
-            // projection starts from there.
+            // Each branch adds some multiple of its squared gain to the variance, so a whole stage grows it by a
+            // fixed factor however many blocks it has.
             var gain = MathF.Sqrt(0.5f / Blocks[stage]);
             for (var block = 0; block < Blocks[stage]; block++)
             {

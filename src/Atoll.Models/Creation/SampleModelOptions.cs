@@ -3,13 +3,17 @@ namespace Atoll.Models;
 /// <summary>How a sample model is made.</summary>
 public sealed record SampleModelOptions
 {
-    /// <summary>Factor on channel counts, rounded to multiples of 8 and at least 8; default 1, range 0.01 to 4.</summary>
+    /// <summary>
+    /// Factor on channel counts, rounded to multiples of 8 and at least 8; default 1, range 0.01 to 4.
+    /// </summary>
     public double Width { get; init; } = 1;
 
     /// <summary>Seed of the weights; default 1.</summary>
     public int Seed { get; init; } = 1;
 
-    /// <summary>Height and width of the input image in pixels; null for the published size (224, Inception-v3 299).</summary>
+    /// <summary>
+    /// Height and width of the input image in pixels; null for the published size (224, Inception-v3 299).
+    /// </summary>
     public int? Image { get; init; }
 
     /// <summary>Items per inference; default 1, at most 256.</summary>
@@ -19,5 +23,6 @@ public sealed record SampleModelOptions
     public bool ExternalData { get; init; }
 
     /// <summary>A channel count after scaling by <see cref="Width"/>.</summary>
-    internal int Scale(int channels) => Math.Max(8, (int)Math.Round(channels * Width / 8, MidpointRounding.AwayFromZero) * 8);
+    internal int Scale(int channels) =>
+        Math.Max(8, (int)Math.Round(channels * Width / 8, MidpointRounding.AwayFromZero) * 8);
 }

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>What was made: where it lies, its size and, for a model that was fitted, how well it does on data it has not seen.</summary>
+/// <summary>
+/// What was made: where it lies, its size and, for a model that was fitted, how well it does on data it has not seen.
+/// </summary>
 public sealed record SampleModelReport
 {
     public required string Name { get; init; }

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Atoll.Models;
 
 /// <summary>
-/// Makes ONNX files of published architectures with seeded random weights, and of <c>digits</c>, which recognises handwritten digits, so
-/// that nothing has to be downloaded.
+/// Makes ONNX files of published architectures with seeded random weights, and of <c>digits</c>, which recognises
+/// handwritten digits, so that nothing has to be downloaded.
 /// </summary>
 public static class SampleModels
 {
@@ -12,15 +12,18 @@ public static class SampleModels
     private const int ImageMax = 2048;
     private const int BatchMax = 256;
     private const double WidthMin = 0.01;
-    private const double WidthMax = 4;
 
     private static readonly Architecture[] Architectures =
     [
         new("vgg19", "VGG19 (torchvision)", Vgg.Build) { Image = (224, 32) },
         new("resnet152", "ResNet-152 v1.5 (torchvision)", ResNet.Build) { Image = (224, 32) },
         new("densenet201", "DenseNet-201 (torchvision)", DenseNet.Build) { Image = (224, 32) },
-        new("inceptionv3", "Inception-v3 without auxiliary classifier (torchvision)", Inception.Build) { Image = (299, 75) },
+        new("inceptionv3", "Inception-v3 without auxiliary classifier (torchvision)", Inception.Build)
+        {
+            Image = (299, 75),
+        },
         new("distilbert", "DistilBERT base without head", DistilBert.Build),
+        new("digits", "handwritten digits: fixed convolutions, fitted read-out", null) { WidthMax = 2 },
     ];
 
     /// <summary>Names that <see cref="Create"/> knows, the DISB five first.</summary>
@@ -31,15 +34,26 @@ public static class SampleModels
 
     /// <summary>Writes the model to <paramref name="path"/>; its folder is made when absent.</summary>
     /// <param name="progress">Gets the bytes of each tensor written.</param>
-    /// <exception cref="ModelException">The name is unknown, an option is out of range, or the file cannot be written.</exception>
-    public static SampleModelReport Create(string name, string path, SampleModelOptions options, IProgress<long>? progress = null)
+    /// <exception cref="ModelException">The name is unknown, an option is out of range, or the file cannot be
+    /// written.</exception>
+    public static SampleModelReport Create(
+        string name, string path, SampleModelOptions options, IProgress<long>? progress = null)
     {
         var architecture = Find(name);
         Check(architecture, options);
         var model = new OnnxModelBuilder(name, Opset);
         var size = architecture.Image is { } image ? options.Image ?? image.Published : DistilBert.Sequence;
-        architecture.Build(model, options, size);
-        Describe(model, architecture, options, size);
+        double? accuracy = null;
+        if (architecture.Build is { } build)
+        {
+            build(model, options, size);
+        }
+        else
+        {
+            accuracy = DigitsNetwork.Build(model, options);
+        }
+
+        Describe(model, architecture, options);
         MakeFolder(path);
         var bytes = new OnnxWriter(model, path) { ExternalData = options.ExternalData, Progress = progress }.Write();
         return new SampleModelReport
@@ -51,17 +65,19 @@ public static class SampleModels
             Parameters = model.ParameterCount,
             Nodes = model.Graph.Node.Count,
             Options = options,
+            HeldOutAccuracy = accuracy,
         };
     }
 
-    private static Architecture Find(string name) => Array.Find(Architectures, a => a.Name == name) ?? throw new ModelException(
-        ModelError.NotFound, $"no sample model is named '{name}'; there are {string.Join(", ", Names)}");
+    private static Architecture Find(string name) =>
+        Array.Find(Architectures, a => a.Name == name) ?? throw new ModelException(
+            ModelError.NotFound, $"no sample model is named '{name}'; there are {string.Join(", ", Names)}");
 
     private static void Check(Architecture architecture, SampleModelOptions options)
     {
-        if (!(options.Width is >= WidthMin and <= WidthMax))
+        if (!(options.Width >= WidthMin && options.Width <= architecture.WidthMax))
         {
-            throw OutOfRange("width", options.Width, WidthMin, WidthMax);
+            throw OutOfRange("width", options.Width, WidthMin, architecture.WidthMax);
         }
 
         if (options.Image is { } image)
@@ -81,15 +97,15 @@ public static class SampleModels
     }
 
     private static ModelException OutOfRange(string option, double value, double low, double high) => new(
-        ModelError.LimitExceeded, string.Create(CultureInfo.InvariantCulture, $"{option} is {value}; allowed is {low} to {high} (--{option})"));
+        ModelError.LimitExceeded,
+        string.Create(CultureInfo.InvariantCulture, $"--{option} is {value}; allowed is {low} to {high}"));
 
-    private static void Describe(OnnxModelBuilder model, Architecture architecture, SampleModelOptions options, int size)
+    private static void Describe(OnnxModelBuilder model, Architecture architecture, SampleModelOptions options)
     {
         model.Metadata("atoll.architecture", architecture.Title);
-        model.Metadata("atoll.source", "made by 'atoll model create' with seeded random weights");
+        model.Metadata("atoll.source", "made by 'atoll model create'");
         model.Metadata("atoll.width", options.Width.ToString("R", CultureInfo.InvariantCulture));
         model.Metadata("atoll.seed", options.Seed.ToString(CultureInfo.InvariantCulture));
-        model.Metadata(architecture.Image is null ? "atoll.sequence" : "atoll.image", size.ToString(CultureInfo.InvariantCulture));
         model.Metadata("atoll.parameters", model.ParameterCount.ToString(CultureInfo.InvariantCulture));
     }
 
@@ -101,13 +117,18 @@ public static class SampleModels
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException(ModelError.WriteFailed, $"cannot make the folder of '{path}': {failure.Message} (--out)", failure);
+            throw new ModelException(
+                ModelError.WriteFailed, $"cannot make the folder of '{path}': {failure.Message} (--out)", failure);
         }
     }
 
-    /// <param name="Build">Gets the side of the input image, or the sequence length where there is no image.</param>
-    private sealed record Architecture(string Name, string Title, Action<OnnxModelBuilder, SampleModelOptions, int> Build)
+    /// <param name="Build">Gets the side of the input image, or the sequence length where there is no image; null for
+    /// the fitted model.</param>
+    private sealed record Architecture(
+        string Name, string Title, Action<OnnxModelBuilder, SampleModelOptions, int>? Build)
     {
+        public double WidthMax { get; init; } = 4;
+
         /// <summary>Published and smallest side of the input image; null for models of token sequences.</summary>
         public (int Published, int Min)? Image { get; init; }
     }

@@ -1,8 +1,8 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// VGG19 without batch norm (Simonyan and Zisserman 2014, configuration E, as in torchvision). At an image size other than 224 the first
-/// classifier layer takes the last feature map as it is, channels * (size / 32)^2 values.
+/// VGG19 without batch norm (Simonyan and Zisserman 2014, configuration E, as in torchvision). At an image size other
+/// than 224 the first classifier layer takes the last feature map as it is, channels * (size / 32)^2 values.
 /// </summary>
 internal static class Vgg
 {

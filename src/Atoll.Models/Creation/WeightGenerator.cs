@@ -1,8 +1,9 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// Seeded, platform-independent pseudo-random weights: xoshiro256++ (Blackman and Vigna) seeded by splitmix64. A normal value is the scaled
-/// sum of four 16-bit uniforms (Irwin-Hall), one generator step each, so that 143 million weights take well under a second.
+/// Seeded, platform-independent pseudo-random weights: xoshiro256++ (Blackman and Vigna) seeded by splitmix64. A normal
+/// value is the scaled sum of four 16-bit uniforms (Irwin-Hall), one generator step each, so that 143 million weights
+/// take well under a second.
 /// </summary>
 internal sealed class WeightGenerator
 {
@@ -31,14 +32,16 @@ internal sealed class WeightGenerator
         for (var i = 0; i < values.Length; i++)
         {
             var bits = Next();
-            var sum = (int)(bits & 0xFFFF) + (int)((bits >> 16) & 0xFFFF) + (int)((bits >> 32) & 0xFFFF) + (int)(bits >> 48);
+            var low = (int)(bits & 0xFFFF) + (int)((bits >> 16) & 0xFFFF);
+            var sum = low + (int)((bits >> 32) & 0xFFFF) + (int)(bits >> 48);
             values[i] = mean + ((sum - SumMean) * scale);
         }
     }
 
     /// <summary>
-    /// Normal rows whose own mean is taken off by <paramref name="share"/> (0..1). Activations after a ReLU are positive, so a filter with a
-    /// mean passes mostly what all inputs have in common, and after a hundred layers all inputs look alike; without it, inputs grow apart.
+    /// Normal rows whose own mean is taken off by <paramref name="share"/> (0..1). Activations after a ReLU are
+    /// positive, so a filter with a mean passes mostly what all inputs have in common, and after a hundred layers all
+    /// inputs look alike; without it, inputs grow apart.
     /// </summary>
     public void CentredRows(Span<float> values, int rowLength, float deviation, float share)
     {

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Atoll.Models.Onnx;
 
 namespace Atoll.Models.Tests;
@@ -8,7 +7,9 @@ internal static class RandomInputs
 {
     private const int Tokens = 1000;
 
-    /// <summary>Float inputs are standard normal; int64 inputs are tokens, or a mask of a run of ones where the name says so.</summary>
+    /// <summary>
+    /// Float inputs are standard normal; int64 inputs are tokens, or a mask of a run of ones where the name says so.
+    /// </summary>
     public static Dictionary<string, Tensor> For(ModelProto model, int seed)
     {
         var random = new Random(seed);
@@ -24,13 +25,24 @@ internal static class RandomInputs
 
     /// <summary>The same inputs with every float multiplied by 1 plus or minus <paramref name="relative"/>.</summary>
     public static Dictionary<string, Tensor> Nudge(Dictionary<string, Tensor> inputs, float relative) =>
-        inputs.ToDictionary(i => i.Key, i => i.Value.Type != ElementType.Float32 ? i.Value : Tensor.Float(
-            i.Value.Shape, MemoryMarshal.Cast<byte, float>(i.Value.Data).ToArray().Select((v, n) => v * (1 + (n % 2 == 0 ? relative : -relative))).ToArray()));
+        inputs.ToDictionary(i => i.Key, i => i.Value.Type == ElementType.Float32 ? Nudge(i.Value, relative) : i.Value);
+
+    private static Tensor Nudge(Tensor tensor, float relative)
+    {
+        var values = tensor.AsSpan<float>().ToArray();
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] *= 1 + (i % 2 == 0 ? relative : -relative);
+        }
+
+        return Tensor.Float(tensor.Shape, values);
+    }
 
     private static float[] Normal(int count, Random random) => [.. Enumerable.Range(0, count).Select(_ =>
         (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
 
-    private static long[] Draw(int count, Random random) => [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(Tokens))];
+    private static long[] Draw(int count, Random random) =>
+        [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(Tokens))];
 
     private static long[] Mask(int count, Random random)
     {

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Atoll.Models.Tests;
 
-/// <summary>ONNX Runtime in a node process (tests/peer/ort-run.mjs): the reference that sample models are compared with.</summary>
+/// <summary>
+/// ONNX Runtime in a node process (tests/peer/ort-run.mjs): the reference that sample models are compared with.
+/// </summary>
 internal static class OnnxRuntimePeer
 {
     private static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(3);
@@ -27,14 +29,18 @@ internal static class OnnxRuntimePeer
         }
     }
 
-    /// <summary>Runs the model once per item of <paramref name="runs"/> (inputs by name) and returns the outputs by name.</summary>
-    public static List<Dictionary<string, Tensor>> Run(string modelPath, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> runs)
+    /// <summary>
+    /// Runs the model once per item of <paramref name="runs"/> (inputs by name) and returns the outputs by name.
+    /// </summary>
+    public static List<Dictionary<string, Tensor>> Run(
+        string modelPath, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> runs)
     {
         var folder = Directory.CreateTempSubdirectory("atoll-peer-");
         try
         {
             var job = Path.Combine(folder.FullName, "job.json");
-            var described = runs.Select((inputs, i) => inputs.Select((input, j) => Save(folder, $"in{i}-{j}.bin", input)).ToList());
+            var described = runs.Select((inputs, i) =>
+                inputs.Select((input, j) => Save(folder, $"in{i}-{j}.bin", input)).ToList());
             File.WriteAllText(job, JsonSerializer.Serialize(new { runs = described }));
             Execute(modelPath, job, folder.FullName);
             using var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder.FullName, "result.json")));
@@ -46,8 +52,11 @@ internal static class OnnxRuntimePeer
         }
     }
 
-    /// <summary>Largest error in units of the tolerance: |actual - expected| / (absolute + relative * |expected|).</summary>
-    public static double WorstError(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double relative = 1e-3, double absolute = 1e-4)
+    /// <summary>
+    /// Largest error in units of the tolerance: |actual - expected| / (absolute + relative * |expected|).
+    /// </summary>
+    public static double WorstError(
+        ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double relative = 1e-3, double absolute = 1e-4)
     {
         Assert.Equal(expected.Length, actual.Length);
         var worst = 0.0;

@@ -54,7 +54,10 @@ public sealed record SimulatedDeviceOptions
     /// <summary>Null: real-time launches are padded without measuring what it costs them.</summary>
     public PaddingGuardOptions? PaddingGuard { get; init; }
 
-    /// <summary>Slowdown of a real-time block while every other unit is padded, as a share: memory contention. Default 0.</summary>
+    /// <summary>
+    /// Memory contention: slowdown of a padded real-time kernel if padding took all units, in proportion to those that it
+    /// may take. Default 0.
+    /// </summary>
     public double PaddingContention { get; init; }
 
     /// <summary>Time of a block whose kernel states none. Default 10.</summary>

@@ -27,6 +27,9 @@ internal sealed class SimulatedMachine
 
     public long Now => Events.Now;
 
+    /// <summary>There is best-effort work that could run as padding.</summary>
+    public bool HasPaddingWork { get; set; }
+
     public int Idle => Units.Count(u => u.Running is null);
 
     public static long Nanoseconds(double microseconds) => (long)Math.Round(microseconds * 1000);
@@ -48,7 +51,7 @@ internal sealed class SimulatedMachine
     {
         var microseconds = grantedOccupancy > 0
             ? run.Timing.PaddingMicroseconds(grantedOccupancy)
-            : run.Timing.PassMicroseconds(count) * Contention(run.Stream.Class);
+            : run.Timing.PassMicroseconds(count) * Contention(run);
         if (run.ExpectedEnd == 0)
         {
             run.ExpectedEnd = Now + Nanoseconds(run.Timing.ExpectedMicroseconds);
@@ -156,7 +159,8 @@ internal sealed class SimulatedMachine
         return pass;
     }
 
-    private double Contention(WorkClass workClass) =>
-        _options.PaddingContention == 0 || workClass != WorkClass.RealTime ? 1
-        : 1 + _options.PaddingContention * Units.Count(u => u.Running is { IsPadding: true }) / Units.Length;
+    // A real-time pass starts before its padding does, so what counts is the units that padding may take.
+    private double Contention(KernelRun run) =>
+        !run.Launch.IsPadded || !HasPaddingWork ? 1
+        : 1 + (_options.PaddingContention * (Units.Length - run.UnitsMax) / Units.Length);
 }

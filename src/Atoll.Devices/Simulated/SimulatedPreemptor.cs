@@ -11,7 +11,6 @@ internal sealed class SimulatedPreemptor(SimulatedMachine machine, SimulatedDevi
     private readonly List<Simulation.ScheduledEvent> _pending = [];
     private SimulatedPreemption _record;
     private long _clearedAt;
-    private int _queued;
 
     /// <summary>Real-time work holds the device: best-effort work runs as padding only.</summary>
     public bool IsRealTime { get; private set; }
@@ -92,7 +91,8 @@ internal sealed class SimulatedPreemptor(SimulatedMachine machine, SimulatedDevi
     private void Count(IReadOnlyList<SimulatedStream> bestEffort)
     {
         var evictable = bestEffort.Select(s => Math.Max(0, s.Forwarded - (s.Front is { UnitsInUse: > 0 } ? 1 : 0))).ToList();
-        _queued = evictable.Max();
+        // Each kill ends what runs and lets the next entry of a device queue start, and exit.
+        var kills = Math.Max(1, bestEffort.Max(s => s.Forwarded));
         var held = bestEffort.Sum(s => s.PendingKernels - s.Forwarded);
         var touches = !options.Pauses;
         _record = new SimulatedPreemption
@@ -105,7 +105,7 @@ internal sealed class SimulatedPreemptor(SimulatedMachine machine, SimulatedDevi
                 touches && options.Mode != ShareMode.Wait ? bestEffort.Count * options.ClearMicroseconds : 0),
             DeviceQueue = SimulatedMachine.Nanoseconds(
                 options.Mode == ShareMode.Wait ? evictable.Sum() * options.FetchMicroseconds
-                : options.Stops ? 0 : (_queued + 1) * options.KillMicroseconds),
+                : options.Stops ? 0 : kills * options.KillMicroseconds),
         };
         if (touches)
         {

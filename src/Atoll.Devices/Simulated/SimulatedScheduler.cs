@@ -197,6 +197,7 @@ internal sealed class SimulatedScheduler
 
     private void ServeRealTime()
     {
+        _machine.HasPaddingWork = Ready(WorkClass.BestEffort).Count > 0;
         Serve(stream => stream.Class == WorkClass.RealTime
             ? CanStart(stream)
             : stream is { IsReady: true, Front.Unstarted: > 0 } && IsRealTimeWaiting());

@@ -42,7 +42,8 @@ public sealed class EventQueue
     }
 
     /// <summary>Schedules an action after a span of virtual time.</summary>
-    public ScheduledEvent After(TimeSpan delay, Action action) => Schedule(Now + VirtualClock.Nanoseconds(delay), action);
+    public ScheduledEvent After(TimeSpan delay, Action action) =>
+        Schedule(Now + VirtualClock.Nanoseconds(delay), action);
 
     /// <summary>Runs the next event, if it is due by <paramref name="until"/>; false when there was none.</summary>
     public bool Step(long until = long.MaxValue)
@@ -63,7 +64,8 @@ public sealed class EventQueue
     }
 
     /// <summary>Runs events until none is left, or <paramref name="eventsMax"/> have run.</summary>
-    /// <exception cref="InvalidOperationException">More events than the limit: the simulation does not come to rest.</exception>
+    /// <exception cref="InvalidOperationException">More events than the limit: the simulation does not come to
+    /// rest.</exception>
     public void RunUntilIdle(long eventsMax = long.MaxValue)
     {
         for (long ran = 0; Step(); ran++)

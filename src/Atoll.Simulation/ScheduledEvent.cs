@@ -1,6 +1,8 @@
 namespace Atoll.Simulation;
 
-/// <summary>An action that an <see cref="EventQueue"/> will run at a virtual time, unless it is cancelled before.</summary>
+/// <summary>
+/// An action that an <see cref="EventQueue"/> will run at a virtual time, unless it is cancelled before.
+/// </summary>
 public sealed class ScheduledEvent
 {
     private Action? _action;

@@ -70,5 +70,6 @@ public sealed class EndlessKernel() : CpuKernel("endless", 2, [])
 
 public sealed class FailingKernel() : CpuKernel("failing", 3, [])
 {
-    public override void RunBlock(int block, BlockContext context) => throw new InvalidOperationException("broken on purpose");
+    public override void RunBlock(int block, BlockContext context) =>
+        throw new InvalidOperationException("broken on purpose");
 }

@@ -55,7 +55,8 @@ public abstract class DeviceConformance
     {
         using var device = Create(mode);
         var random = new Random(7);
-        CountingKernel[] kernels = [.. Enumerable.Range(0, 30).Select(_ => new CountingKernel("k", random.Next(1, 9), random.Next(1, 30)))];
+        CountingKernel[] kernels = [.. Enumerable.Range(0, 30).Select(_ =>
+            new CountingKernel("k", random.Next(1, 9), random.Next(1, 30)))];
         var urgent = new CountingKernel("urgent", 3, 4);
         Launch[] launches = [.. Enumerable.Range(0, 8).Select(_ => new Launch(device.Load("work", kernels)))];
         var preemptions = PreemptUntilEnded(device, launches, urgent, random);
@@ -114,7 +115,8 @@ public abstract class DeviceConformance
         using var stream = device.CreateStream(new() { Client = client });
         var kernel = new CountingKernel("k", 2);
         var program = device.Load("p", [kernel]);
-        var late = new Launch(program) { Deadline = device.Clock.GetTimestamp() + (device.Clock.TimestampFrequency / 1000) };
+        var soon = device.Clock.GetTimestamp() + (device.Clock.TimestampFrequency / 1000);
+        var late = new Launch(program) { Deadline = soon };
         var next = new Launch(program);
         client.Suspend();
         Assert.Equal(SubmitResult.Accepted, stream.Submit(late));
@@ -132,7 +134,8 @@ public abstract class DeviceConformance
         using var device = Create(ShareMode.Reset);
         var client = device.CreateClient("c", 1000);
         using var stream = device.CreateStream(new() { Client = client });
-        Launch[] launches = [.. Enumerable.Range(0, 4).Select(_ => new Launch(device.Load("p", [new CountingKernel("k", 2)])))];
+        Launch[] launches = [.. Enumerable.Range(0, 4).Select(_ =>
+            new Launch(device.Load("p", [new CountingKernel("k", 2)])))];
         client.Suspend();
         Assert.All(launches, l => Assert.Equal(SubmitResult.Accepted, stream.Submit(l)));
         launches[0].Cancel();
@@ -173,7 +176,8 @@ public abstract class DeviceConformance
         var client = device.CreateClient("c", 1000);
         CountingKernel[] kernels = [.. Enumerable.Range(0, 40).Select(_ => new CountingKernel("k", 8, 30))];
         Launch[] launches = [new(device.Load("a", kernels[..20])), new(device.Load("b", kernels[20..]))];
-        DeviceStream[] streams = [device.CreateStream(new() { Client = client }), device.CreateStream(new() { Client = client })];
+        DeviceStream[] streams = [device.CreateStream(new() { Client = client }),
+            device.CreateStream(new() { Client = client })];
         for (var round = 0; round < 3; round++)
         {
             streams[0].Submit(launches[0]);
@@ -231,9 +235,11 @@ public abstract class DeviceConformance
         using var device = Create(ShareMode.Reset);
         using var other = Create(ShareMode.Reset);
         var (mine, foreign) = (device.Allocate(64), other.Allocate(64));
-        Assert.Equal(DeviceError.ForeignObject, Refused(() => device.Load("p", [new MapKernel(mine, foreign, 1, 1, false)])));
+        Assert.Equal(DeviceError.ForeignObject, Refused(() =>
+            device.Load("p", [new MapKernel(mine, foreign, 1, 1, false)])));
         mine.Dispose();
-        Assert.Equal(DeviceError.ForeignObject, Refused(() => device.Load("p", [new MapKernel(mine, mine, 1, 1, false)])));
+        Assert.Equal(DeviceError.ForeignObject, Refused(() =>
+            device.Load("p", [new MapKernel(mine, mine, 1, 1, false)])));
         using var stream = device.CreateStream(new());
         var launch = new Launch(other.Load("p", [new CountingKernel("k", 1)]));
         Assert.Equal(DeviceError.ForeignObject, Refused(() => stream.Submit(launch)));
@@ -247,9 +253,11 @@ public abstract class DeviceConformance
         var device = Create(mode);
         var buffer = device.Allocate(4096);
         var client = device.CreateClient("c", 1000);
-        DeviceStream[] streams = [device.CreateStream(new() { Client = client }), device.CreateStream(new() { Class = WorkClass.RealTime })];
+        DeviceStream[] streams = [device.CreateStream(new() { Client = client }),
+            device.CreateStream(new() { Class = WorkClass.RealTime })];
         client.Suspend();
-        Launch[] launches = [.. Enumerable.Range(0, 5).Select(_ => new Launch(device.Load("p", [new CountingKernel("k", 2)])))];
+        Launch[] launches = [.. Enumerable.Range(0, 5).Select(_ =>
+            new Launch(device.Load("p", [new CountingKernel("k", 2)])))];
         Assert.All(launches[1..], l => Assert.Equal(SubmitResult.Accepted, streams[0].Submit(l)));
         if (RunsBodies)
         {
@@ -274,7 +282,8 @@ public abstract class DeviceConformance
         Assert.SkipWhen(device is null, "the device takes no policy");
         var client = device.CreateClient("c", 1000);
         client.Suspend();
-        Launch[] launches = [.. Enumerable.Range(0, 4).Select(_ => new Launch(device.Load("p", [new CountingKernel("k", 64, 20)])))];
+        Launch[] launches = [.. Enumerable.Range(0, 4).Select(_ =>
+            new Launch(device.Load("p", [new CountingKernel("k", 64, 20)])))];
         for (var i = 0; i < launches.Length; i++)
         {
             var stream = device.CreateStream(new() { Client = client, Priority = i });
@@ -334,7 +343,9 @@ public abstract class DeviceConformance
         return preemptions;
     }
 
-    /// <summary>A chain over two scratch buffers and an accumulator, so that any repeat out of order would show.</summary>
+    /// <summary>
+    /// A chain over two scratch buffers and an accumulator, so that any repeat out of order would show.
+    /// </summary>
     private static int[] RunMaps(Device device, Action<DeviceStream, Launch> run)
     {
         using DeviceBuffer first = device.Allocate(4000), second = device.Allocate(4000), sum = device.Allocate(4000);

@@ -1,7 +1,8 @@
 namespace Atoll.Devices;
 
 /// <summary>
-/// A device that completes every launch at once without running it: to measure or test what surrounds a device. Launches of
+/// A device that completes every launch at once without running it: to measure or test what surrounds a device.
+/// Launches of
 /// a suspended client wait until it is resumed. Thread-safe.
 /// </summary>
 public sealed class NullDevice(
@@ -124,7 +125,9 @@ public sealed class NullDevice(
             }
         }
 
-        /// <summary>Ends what may end now. OnEnded may submit again: the loop that runs takes it, without recursion.</summary>
+        /// <summary>
+        /// Ends what may end now. OnEnded may submit again: the loop that runs takes it, without recursion.
+        /// </summary>
         public void Drain()
         {
             if (_isDraining)

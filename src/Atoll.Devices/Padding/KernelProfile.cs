@@ -31,7 +31,9 @@ public sealed class KernelProfile
     /// <summary>Most blocks of this kernel that one compute unit can hold.</summary>
     public int MaxOccupancy => _pass.Length;
 
-    /// <summary>Unit time in microseconds that one block costs at the occupancy that suits it best; 0 = unknown.</summary>
+    /// <summary>
+    /// Unit time in microseconds that one block costs at the occupancy that suits it best; 0 = unknown.
+    /// </summary>
     public double BlockCostMicroseconds => Volatile.Read(ref _blockCost);
 
     /// <summary>The profile of a kernel on a device that runs one block per unit, from its own estimate.</summary>
@@ -40,7 +42,9 @@ public sealed class KernelProfile
     /// <summary>Microseconds of one pass at 1 to <see cref="MaxOccupancy"/> blocks per unit; 0 = unknown.</summary>
     public double PassMicroseconds(int occupancy) => Volatile.Read(ref _pass[occupancy - 1]);
 
-    /// <summary>Takes a measured pass into the moving average; the first measurement of an unknown one stands as it is.</summary>
+    /// <summary>
+    /// Takes a measured pass into the moving average; the first measurement of an unknown one stands as it is.
+    /// </summary>
     public void Observe(int occupancy, double microseconds)
     {
         ref var pass = ref _pass[occupancy - 1];

@@ -4,7 +4,8 @@ namespace Atoll.Devices;
 /// Decides, launch by launch of one real-time program, whether it may be padded. It compares padded launches with
 /// unpadded controls; when the slowdown exceeds the budget by more than the noise, padding pauses, then is tried anew:
 /// <code>
-/// Padding --slowdown beyond budget--> Paused --pause over--> Padding (fresh averages; a further stop pauses twice as long)
+/// Padding --slowdown beyond budget--> Paused --pause over--> Padding (fresh averages; a further stop pauses twice as
+/// long)
 /// </code>
 /// Deterministic, allocation-free, not thread-safe.
 /// </summary>
@@ -107,6 +108,7 @@ public sealed class PaddingGuard
         }
     }
 
-    // Standard errors that the slowdown must exceed the budget by: judged anew with each launch, so more than the usual 2.
+    // Standard errors that the slowdown must exceed the budget by: judged anew with each launch, so more than the usual
+    // 2.
     private const double NoiseFactor = 3;
 }

@@ -1,12 +1,18 @@
 namespace Atoll.Devices;
 
-/// <summary>How <see cref="PaddingGuard"/> measures and reacts. All counts are launches of one real-time program.</summary>
+/// <summary>
+/// How <see cref="PaddingGuard"/> measures and reacts. All counts are launches of one real-time program.
+/// </summary>
 public sealed record PaddingGuardOptions
 {
-    /// <summary>Most slowdown of real-time launches by padding, as a share of their unpadded time. Default 0.01.</summary>
+    /// <summary>
+    /// Most slowdown of real-time launches by padding, as a share of their unpadded time. Default 0.01.
+    /// </summary>
     public double Budget { get; init; } = 0.01;
 
-    /// <summary>While padding, every how many launches one runs unpadded as a control; at least 2. Default 16.</summary>
+    /// <summary>
+    /// While padding, every how many launches one runs unpadded as a control; at least 2. Default 16.
+    /// </summary>
     public int ControlEvery { get; init; } = 16;
 
     /// <summary>Fewest launches of either kind before judging. Default 8.</summary>
@@ -18,7 +24,9 @@ public sealed record PaddingGuardOptions
     /// </summary>
     public double Smoothing { get; init; } = 1.0 / 256;
 
-    /// <summary>Launches without padding after the first stop; doubles with each stop that follows. Default 256.</summary>
+    /// <summary>
+    /// Launches without padding after the first stop; doubles with each stop that follows. Default 256.
+    /// </summary>
     public int PauseFirst { get; init; } = 256;
 
     /// <summary>Longest pause. Default 16384.</summary>

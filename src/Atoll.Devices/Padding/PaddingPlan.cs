@@ -3,7 +3,8 @@ namespace Atoll.Devices;
 /// <summary>What padding must know of a device.</summary>
 /// <param name="Units">Number of compute units.</param>
 /// <param name="MaxOccupancy">Most blocks that one unit holds at once; 1 on a CPU.</param>
-/// <param name="StopsAtYieldPoint">Running blocks stop within microseconds, so a long one cannot hold up real-time work.</param>
+/// <param name="StopsAtYieldPoint">Running blocks stop within microseconds, so a long one cannot hold up real-time
+/// work.</param>
 public readonly record struct PaddingTraits(int Units, int MaxOccupancy, bool StopsAtYieldPoint);
 
 /// <summary>The real-time kernel that is about to run.</summary>

@@ -23,7 +23,8 @@ public sealed class PaddingSelector
     public static int UnitsFor(int blocks, int units) => CeilDivide(blocks, CeilDivide(blocks, units));
 
     /// <summary>
-    /// Plans one real-time kernel. Writes at most one grant per front, and no more than <paramref name="grants"/> holds.
+    /// Plans one real-time kernel. Writes at most one grant per front, and no more than <paramref name="grants"/>
+    /// holds.
     /// </summary>
     /// <param name="realTime">The kernel; to plan again while it runs, give the time that it has left.</param>
     /// <param name="fronts">What best-effort streams offer.</param>
@@ -128,7 +129,8 @@ public sealed class PaddingSelector
         if (_traits.StopsAtYieldPoint)
         {
             // Unknown times cannot hurt here, and running the kernel is how its time becomes known.
-            return pass <= 0 ? Kernel.MaxBlocks : expected <= 0 ? 1 : (int)Math.Min(Math.Ceiling(expected / pass), Kernel.MaxBlocks);
+            return pass <= 0 ? Kernel.MaxBlocks : expected <= 0 ? 1
+                : (int)Math.Min(Math.Ceiling(expected / pass), Kernel.MaxBlocks);
         }
 
         return pass <= 0 || pass > expected ? 0 : (int)Math.Min(expected / pass, Kernel.MaxBlocks);

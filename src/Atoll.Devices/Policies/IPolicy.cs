@@ -1,6 +1,8 @@
 namespace Atoll.Devices;
 
-/// <summary>What a policy may know of a stream that has work. Times are device timestamps in ticks of the clock's frequency.</summary>
+/// <summary>
+/// What a policy may know of a stream that has work. Times are device timestamps in ticks of the clock's frequency.
+/// </summary>
 public struct StreamView
 {
     public WorkClass Class;
@@ -22,7 +24,9 @@ public struct StreamView
     /// <summary>The launch at the head has started.</summary>
     public bool InProgress;
 
-    /// <summary>Expected unit time left for the launch at the head and those behind it, in ticks; 0 = unknown.</summary>
+    /// <summary>
+    /// Expected unit time left for the launch at the head and those behind it, in ticks; 0 = unknown.
+    /// </summary>
     public long RemainingTicks;
 }
 

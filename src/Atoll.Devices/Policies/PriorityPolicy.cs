@@ -16,7 +16,8 @@ public sealed class PriorityPolicy : IPolicy
         ArgumentNullException.ThrowIfNull(clock);
         AgingLimit = agingLimit ?? DefaultAgingLimit;
         var isOff = AgingLimit == Timeout.InfiniteTimeSpan;
-        ArgumentOutOfRangeException.ThrowIfLessThan(isOff ? TimeSpan.Zero : AgingLimit, TimeSpan.Zero, nameof(agingLimit));
+        ArgumentOutOfRangeException.ThrowIfLessThan(isOff ? TimeSpan.Zero : AgingLimit, TimeSpan.Zero,
+            nameof(agingLimit));
         _agingTicks = isOff ? long.MaxValue : (long)(AgingLimit.TotalSeconds * clock.TimestampFrequency);
     }
 
@@ -26,7 +27,8 @@ public sealed class PriorityPolicy : IPolicy
 
     public string Name => "priority";
 
-    public int Select(ReadOnlySpan<StreamView> ready, long now) => StreamOrder.First(ready, new Order(now, _agingTicks));
+    public int Select(ReadOnlySpan<StreamView> ready, long now) =>
+        StreamOrder.First(ready, new Order(now, _agingTicks));
 
     public bool Admits(long deadline, long costTicks, ReadOnlySpan<StreamView> ready, int units, long now) => true;
 

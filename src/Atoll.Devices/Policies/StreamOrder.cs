@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Atoll.Devices;
 
-/// <summary>A strict order of ready streams; a struct parameter, so that each policy compiles to one tight loop.</summary>
+/// <summary>
+/// A strict order of ready streams; a struct parameter, so that each policy compiles to one tight loop.
+/// </summary>
 internal interface IStreamOrder
 {
     /// <summary>Whether <paramref name="a"/> goes before <paramref name="b"/>; false for equals.</summary>

@@ -1,6 +1,8 @@
 namespace Atoll.Devices;
 
-/// <summary>Runs the bodies of host-code kernels, undisturbed and on the calling thread; other kernels have no body.</summary>
+/// <summary>
+/// Runs the bodies of host-code kernels, undisturbed and on the calling thread; other kernels have no body.
+/// </summary>
 internal sealed class BlockRunner(int scratchBytes) : IDisposable
 {
     private BlockContext? _context;

@@ -3,7 +3,8 @@ using Atoll.Simulation;
 namespace Atoll.Devices;
 
 /// <summary>
-/// A described device in virtual time: the queues, modes, policies, preemption and padding of a real one, deterministic,
+/// A described device in virtual time: the queues, modes, policies, preemption and padding of a real one,
+/// deterministic,
 /// without threads. Kernels take the time that they state; those with host code run it when a block ends. Time moves
 /// only in <see cref="RunUntilIdle"/>, <see cref="RunFor"/> and <see cref="Launch.Wait()"/>.
 /// </summary>
@@ -117,10 +118,12 @@ public sealed class SimulatedDevice : Device
     }
 
     /// <summary>Waiting moves virtual time on. The timeout is virtual too.</summary>
-    /// <exception cref="InvalidOperationException">No timeout, and nothing is left that could end the launch.</exception>
+    /// <exception cref="InvalidOperationException">No timeout, and nothing is left that could end the
+    /// launch.</exception>
     internal override bool WaitFor(Launch launch, TimeSpan timeout)
     {
-        var until = timeout == Timeout.InfiniteTimeSpan ? long.MaxValue : Events.Now + VirtualClock.Nanoseconds(timeout);
+        var until = timeout == Timeout.InfiniteTimeSpan ? long.MaxValue
+            : Events.Now + VirtualClock.Nanoseconds(timeout);
         if (!RunUntil(until, launch) && until == long.MaxValue)
         {
             throw new InvalidOperationException(
@@ -136,7 +139,8 @@ public sealed class SimulatedDevice : Device
         if (kernel is not (SimulatedKernel or CpuKernel))
         {
             throw new DeviceException(DeviceError.Unsupported,
-                $"kernel '{kernel.Name}' of '{program}' is a {kernel.GetType().Name}; {Name} takes SimulatedKernel and CpuKernel");
+                $"kernel '{kernel.Name}' of '{program}' is a {kernel.GetType().Name}; " +
+                $"{Name} takes SimulatedKernel and CpuKernel");
         }
     }
 

@@ -1,8 +1,10 @@
 namespace Atoll.Devices;
 
 /// <summary>
-/// The device that a <see cref="SimulatedDevice"/> plays. The defaults describe a GPU like REEF's MI50: 60 units, running
-/// blocks can be killed but not paused. With <see cref="YieldMicroseconds"/> it is like a CPU: blocks stop at yield points.
+/// The device that a <see cref="SimulatedDevice"/> plays. The defaults describe a GPU like REEF's MI50: 60 units,
+/// running
+/// blocks can be killed but not paused. With <see cref="YieldMicroseconds"/> it is like a CPU: blocks stop at yield
+/// points.
 /// All costs are virtual microseconds.
 /// </summary>
 public sealed record SimulatedDeviceOptions
@@ -14,12 +16,16 @@ public sealed record SimulatedDeviceOptions
 
     public ShareMode Mode { get; init; } = ShareMode.ResetPadding;
 
-    /// <summary>Order of streams in the preemptive modes. Null: <see cref="PriorityPolicy"/> with its defaults.</summary>
+    /// <summary>
+    /// Order of streams in the preemptive modes. Null: <see cref="PriorityPolicy"/> with its defaults.
+    /// </summary>
     public IPolicy? Policy { get; init; }
 
     public long MemoryBytes { get; init; } = 1L << 34;
 
-    /// <summary>Host time to put one kernel on a device queue. Default 0: the profiles of real devices include it.</summary>
+    /// <summary>
+    /// Host time to put one kernel on a device queue. Default 0: the profiles of real devices include it.
+    /// </summary>
     public double LaunchMicroseconds { get; init; }
 
     /// <summary>Until a preemption flag that was written is seen by the device. Default 10.</summary>
@@ -44,7 +50,8 @@ public sealed record SimulatedDeviceOptions
     public bool Nests { get; init; } = true;
 
     /// <summary>
-    /// Kernels of a best-effort stream that the device queue holds, the running one included; null: 2 in the reset modes,
+    /// Kernels of a best-effort stream that the device queue holds, the running one included; null: 2 in the reset
+    /// modes,
     /// 1024 in the others and for real-time streams.
     /// </summary>
     public int? DeviceQueueCapacity { get; init; }
@@ -55,7 +62,8 @@ public sealed record SimulatedDeviceOptions
     public PaddingGuardOptions? PaddingGuard { get; init; }
 
     /// <summary>
-    /// Memory contention: slowdown of a padded real-time kernel if padding took all units, in proportion to those that it
+    /// Memory contention: slowdown of a padded real-time kernel if padding took all units, in proportion to those that
+    /// it
     /// may take. Default 0.
     /// </summary>
     public double PaddingContention { get; init; }

@@ -2,7 +2,9 @@ using Atoll.Simulation;
 
 namespace Atoll.Devices;
 
-/// <summary>The units of a simulated device in virtual time: starts, ends, stops and resumes passes. Decides nothing.</summary>
+/// <summary>
+/// The units of a simulated device in virtual time: starts, ends, stops and resumes passes. Decides nothing.
+/// </summary>
 internal sealed class SimulatedMachine
 {
     private readonly SimulatedDeviceOptions _options;
@@ -105,7 +107,9 @@ internal sealed class SimulatedMachine
         }
     }
 
-    /// <summary>Forgets every pass that <paramref name="condition"/> names; their blocks are given back if asked.</summary>
+    /// <summary>
+    /// Forgets every pass that <paramref name="condition"/> names; their blocks are given back if asked.
+    /// </summary>
     public void Discard(Func<UnitPass, bool> condition, bool givesBack)
     {
         foreach (var unit in Units)

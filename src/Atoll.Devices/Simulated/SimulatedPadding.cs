@@ -1,6 +1,8 @@
 namespace Atoll.Devices;
 
-/// <summary>Dynamic kernel padding on a simulated device: plans each real-time kernel and fills idle units by the plan.</summary>
+/// <summary>
+/// Dynamic kernel padding on a simulated device: plans each real-time kernel and fills idle units by the plan.
+/// </summary>
 internal sealed class SimulatedPadding
 {
     private readonly SimulatedMachine _machine;
@@ -74,12 +76,15 @@ internal sealed class SimulatedPadding
         }
 
         realTime.HasPlan = true;
-        var candidates = bestEffort.Where(s => s.Front is { Unstarted: > 0 } f && _grants.TrueForAll(g => g.Run != f)).ToList();
-        PaddingFront[] fronts = [.. candidates.Select(s => new PaddingFront(s.Front!.Unstarted, s.Front.Timing.Profile))];
+        var candidates = bestEffort.Where(s =>
+            s.Front is { Unstarted: > 0 } f && _grants.TrueForAll(g => g.Run != f)).ToList();
+        PaddingFront[] fronts = [.. candidates.Select(s =>
+            new PaddingFront(s.Front!.Unstarted, s.Front.Timing.Profile))];
         var grants = new PaddingGrant[fronts.Length];
         var kernel = new PaddedKernel(
             realTime.Kernel.Blocks, (realTime.ExpectedEnd - _machine.Now) / 1000.0, realTime.Timing.MaxOccupancy);
-        var plan = _selector.Select(in kernel, fronts, grants, _machine.Units.Count(u => u is { Running: null, Paused: null }));
+        var idle = _machine.Units.Count(u => u is { Running: null, Paused: null });
+        var plan = _selector.Select(in kernel, fronts, grants, idle);
         _machine.Statistics.Selections++;
         _machine.Statistics.Grants += plan.Grants;
         foreach (var grant in grants.AsSpan(0, plan.Grants))

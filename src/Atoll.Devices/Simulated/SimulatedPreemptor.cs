@@ -90,7 +90,8 @@ internal sealed class SimulatedPreemptor(SimulatedMachine machine, SimulatedDevi
 
     private void Count(IReadOnlyList<SimulatedStream> bestEffort)
     {
-        var evictable = bestEffort.Select(s => Math.Max(0, s.Forwarded - (s.Front is { UnitsInUse: > 0 } ? 1 : 0))).ToList();
+        var evictable = bestEffort.Select(s =>
+            Math.Max(0, s.Forwarded - (s.Front is { UnitsInUse: > 0 } ? 1 : 0))).ToList();
         // Each kill ends what runs and lets the next entry of a device queue start, and exit.
         var kills = Math.Max(1, bestEffort.Max(s => s.Forwarded));
         var held = bestEffort.Sum(s => s.PendingKernels - s.Forwarded);

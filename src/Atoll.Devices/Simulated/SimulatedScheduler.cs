@@ -152,7 +152,8 @@ internal sealed class SimulatedScheduler
             {
                 stream.IsForwarding = false;
                 // Best-effort forwarding stops with the flag; the kernel under way then stays in the host queue.
-                if (stream.Forwarded < stream.PendingKernels && (stream.Class == WorkClass.RealTime || !_preemptor.IsRealTime))
+                if (stream.Forwarded < stream.PendingKernels &&
+                    (stream.Class == WorkClass.RealTime || !_preemptor.IsRealTime))
                 {
                     stream.Forwarded++;
                 }
@@ -210,7 +211,8 @@ internal sealed class SimulatedScheduler
 
     private bool IsRealTimeWaiting() => _streams.Exists(s => s.Class == WorkClass.RealTime && CanStart(s));
 
-    private static bool CanStart(SimulatedStream stream) => stream is { IsReady: true, Forwarded: > 0, Front: { Unstarted: > 0 } front } &&
+    private static bool CanStart(SimulatedStream stream) =>
+        stream is { IsReady: true, Forwarded: > 0, Front: { Unstarted: > 0 } front } &&
         front.UnitsInUse < front.UnitsMax;
 
     /// <summary>Stops padding where a real-time kernel waits for more units than are idle.</summary>

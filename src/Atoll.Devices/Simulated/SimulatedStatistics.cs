@@ -21,7 +21,9 @@ public sealed class SimulatedStatistics
     /// <summary>Grants made.</summary>
     public long Grants { get; internal set; }
 
-    /// <summary>Expected time of real-time kernels, and of those among them that got padding; device time, not unit time.</summary>
+    /// <summary>
+    /// Expected time of real-time kernels, and of those among them that got padding; device time, not unit time.
+    /// </summary>
     public long RealTimeKernelTime { get; internal set; }
 
     public long PaddedKernelTime { get; internal set; }

@@ -1,6 +1,8 @@
 namespace Atoll.Devices;
 
-/// <summary>A stream of a <see cref="SimulatedDevice"/>: host queue, a count of what its device queue holds, the front kernel.</summary>
+/// <summary>
+/// A stream of a <see cref="SimulatedDevice"/>: host queue, a count of what its device queue holds, the front kernel.
+/// </summary>
 internal sealed class SimulatedStream : DeviceStream
 {
     private readonly SimulatedDevice _device;

@@ -27,7 +27,9 @@ internal sealed class UnitPass(KernelRun run, int[] blocks, long length, bool is
         StartedAt + (Math.Max(0, after - StartedAt) + interval - 1) / interval * interval;
 }
 
-/// <summary>A compute unit: at most one running pass, and below it at most one that is paused on the same stack.</summary>
+/// <summary>
+/// A compute unit: at most one running pass, and below it at most one that is paused on the same stack.
+/// </summary>
 internal sealed class SimulatedUnit
 {
     public UnitPass? Running { get; set; }

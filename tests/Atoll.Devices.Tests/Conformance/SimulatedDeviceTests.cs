@@ -14,5 +14,6 @@ public sealed class SimulatedDeviceTests : DeviceConformance
 public sealed class YieldingSimulatedDeviceTests : DeviceConformance
 {
     protected override Device Create(ShareMode mode) =>
-        new SimulatedDevice(new() { Units = 2, Mode = mode, YieldMicroseconds = 2, FlagMicroseconds = 0.5, LaunchMicroseconds = 1 });
+        new SimulatedDevice(new() { Units = 2, Mode = mode, YieldMicroseconds = 2, FlagMicroseconds = 0.5,
+            LaunchMicroseconds = 1 });
 }

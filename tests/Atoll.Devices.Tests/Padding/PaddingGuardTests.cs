@@ -25,7 +25,8 @@ public class PaddingGuardTests
         {
             var guard = new PaddingGuard();
             var padded = Run(guard, new Random(seed), 10_000, _ => slowdown, noise);
-            Assert.True(guard.Stops >= 1 && padded < 2000, $"seed {seed}: {padded} padded of 10000, {guard.Stops} stops");
+            Assert.True(guard.Stops >= 1 && padded < 2000,
+                $"seed {seed}: {padded} padded of 10000, {guard.Stops} stops");
         }
     }
 

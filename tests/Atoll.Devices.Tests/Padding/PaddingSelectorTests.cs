@@ -114,7 +114,8 @@ public class PaddingSelectorTests
     public void Selection_allocates_nothing()
     {
         var selector = new PaddingSelector(new(60, 40, false));
-        PaddingFront[] fronts = [.. Enumerable.Range(1, 8).Select(i => new PaddingFront(i * 30, new KernelProfile([10, 12, 14])))];
+        PaddingFront[] fronts = [.. Enumerable.Range(1, 8).Select(i =>
+            new PaddingFront(i * 30, new KernelProfile([10, 12, 14])))];
         var grants = new PaddingGrant[8];
         var made = selector.Select(new(31, 100, 5), fronts, grants).Grants;
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -184,7 +185,8 @@ public class PaddingSelectorTests
             for (var occupancy = 1; occupancy <= 40; occupancy++)
             {
                 var most = testCase.Fronts[front].BlocksLeft;
-                var blocks = Enumerable.Range(1, most).LastOrDefault(b => Keeps(testCase, new(front, b, occupancy, free)));
+                var blocks = Enumerable.Range(1, most).LastOrDefault(b =>
+                    Keeps(testCase, new(front, b, occupancy, free)));
                 if (blocks > 0)
                 {
                     yield return new(front, blocks, occupancy, free);

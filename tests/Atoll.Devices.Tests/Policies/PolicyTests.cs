@@ -1,6 +1,8 @@
 namespace Atoll.Devices.Tests.Policies;
 
-/// <summary>Each policy against a sort by the order that its documentation states, and the guarantees that follow.</summary>
+/// <summary>
+/// Each policy against a sort by the order that its documentation states, and the guarantees that follow.
+/// </summary>
 public class PolicyTests
 {
     private const long Second = 1_000_000_000;
@@ -20,7 +22,8 @@ public class PolicyTests
             var random = new Random(seed);
             var ready = RandomViews(random, random.Next(1, 12));
             var now = random.NextInt64(3 * Second);
-            var expected = Enumerable.Range(0, ready.Length).OrderBy(i => Key(name, ready[i], now)).ThenBy(i => i).First();
+            var expected = Enumerable.Range(0, ready.Length).OrderBy(i => Key(name, ready[i], now))
+                .ThenBy(i => i).First();
             Assert.True(expected == policy.Select(ready, now), $"{name}, seed {seed}");
         }
     }
@@ -94,7 +97,8 @@ public class PolicyTests
             ready[selected].VirtualTime += cost / ready[selected].Weight;
         }
 
-        Assert.All([0, 1, 2], i => Assert.InRange(served[i] / served.Sum(), ready[i].Weight / 8 - 0.002, ready[i].Weight / 8 + 0.002));
+        Assert.All([0, 1, 2], i => Assert.InRange(served[i] / served.Sum(), ready[i].Weight / 8 - 0.002,
+            ready[i].Weight / 8 + 0.002));
     }
 
     [Fact]
@@ -107,7 +111,8 @@ public class PolicyTests
             var admitted = new List<StreamView>();
             for (var i = 0; i < 20; i++)
             {
-                var view = new StreamView { Deadline = random.Next(1, 1000), RemainingTicks = random.Next(1, 200), Sequence = i };
+                var view = new StreamView { Deadline = random.Next(1, 1000), RemainingTicks = random.Next(1, 200),
+                    Sequence = i };
                 if (policy.Admits(view.Deadline, view.RemainingTicks, Ahead(admitted, view), 1, 0) &&
                     admitted.All(later => StillFits(admitted, later, view)))
                 {
@@ -175,14 +180,16 @@ public class PolicyTests
         {
             "priority" when aged => (0, view.WaitingSince, view.Priority, view.VirtualTime, view.Sequence),
             "priority" => (1, (int)view.Class, view.Priority, view.VirtualTime, view.Sequence),
-            "edf" => (0, (int)view.Class, view.Deadline == 0 ? double.MaxValue : view.Deadline, view.VirtualTime, view.Sequence),
+            "edf" => (0, (int)view.Class, view.Deadline == 0 ? double.MaxValue : view.Deadline, view.VirtualTime,
+                view.Sequence),
             "fair" => (0, (int)view.Class, view.VirtualTime, view.Sequence, 0),
             "multi-stream" => (0, 0, view.VirtualTime, view.Sequence, 0),
             _ => (view.InProgress ? 0 : 1, view.Sequence, 0, 0, 0),
         };
     }
 
-    private static StreamView[] RandomViews(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => new StreamView
+    private static StreamView[] RandomViews(Random random, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => new StreamView
     {
         Class = (WorkClass)random.Next(2),
         Priority = random.Next(-1, 3),

@@ -1,12 +1,15 @@
 namespace Atoll.Devices.Tests.Simulated;
 
 /// <summary>
-/// One real-time inference beside one best-effort model that runs as padding only, over the MI50 profiles: the share of a
+/// One real-time inference beside one best-effort model that runs as padding only, over the MI50 profiles: the share of
+/// a
 /// best-effort inference that gets done (by kernel time) and the share of real-time time that is padded.
 /// </summary>
 public class PaddingReplayTests
 {
-    /// <summary>Real-time model, best-effort model, inferences per real-time inference, least and most padded share.</summary>
+    /// <summary>
+    /// Real-time model, best-effort model, inferences per real-time inference, least and most padded share.
+    /// </summary>
     public static TheoryData<string, string, double, double, double> Table => new()
     {
         { "ResNet-152", "ResNet-152", 0.75, 0.93, 0.93 },

@@ -17,7 +17,8 @@ public class PublishedShapeTests
         Assert.InRange(wait[^1], 1000, 1400);
         var slope = (wait[^1] - wait[0]) / (Queues[^1] - Queues[0]);
         Assert.All(Enumerable.Range(0, Queues.Length), i =>
-            Assert.InRange(wait[i], wait[0] + (slope * (Queues[i] - Queues[0]) * 0.95), wait[0] + (slope * Queues[i] * 1.05)));
+            Assert.InRange(wait[i], wait[0] + (slope * (Queues[i] - Queues[0]) * 0.95),
+                wait[0] + (slope * Queues[i] * 1.05)));
     }
 
     [Fact]
@@ -33,7 +34,8 @@ public class PublishedShapeTests
     [Fact]
     public void Reset_latency_does_not_depend_on_kernel_length()
     {
-        double[] reset = [.. new[] { 50.0, 100, 200, 300 }.Select(us => PreemptionMicroseconds(ShareMode.ResetLeave, 1, 50, us))];
+        double[] reset = [.. new[] { 50.0, 100, 200, 300 }.Select(us =>
+            PreemptionMicroseconds(ShareMode.ResetLeave, 1, 50, us))];
         Assert.InRange(reset.Max() / reset.Min(), 1, 1.001);
     }
 
@@ -70,12 +72,14 @@ public class PublishedShapeTests
         Assert.InRange(GuardedPaddedShare(contention: 0.2), 0, 0.3);
     }
 
-    private static double PreemptionMicroseconds(ShareMode mode, int clients, int queued, double kernelMicroseconds = 100)
+    private static double PreemptionMicroseconds(ShareMode mode, int clients, int queued,
+        double kernelMicroseconds = 100)
     {
         using var device = new SimulatedDevice(new() { Mode = mode });
         for (var i = 0; i < clients; i++)
         {
-            var kernels = Enumerable.Range(0, queued).Select(_ => new SimulatedKernel("k", 60, [kernelMicroseconds])).ToArray();
+            var kernels = Enumerable.Range(0, queued).Select(_ =>
+                new SimulatedKernel("k", 60, [kernelMicroseconds])).ToArray();
             device.CreateStream(new()).Submit(new Launch(device.Load("be", kernels)));
         }
 
@@ -88,8 +92,10 @@ public class PublishedShapeTests
     private static (double Execution, double Preemption) CapacityTradeOff(int capacity)
     {
         var random = new Random(5);
-        SimulatedDeviceOptions options = new() { Mode = ShareMode.ResetLeave, LaunchMicroseconds = 20, DeviceQueueCapacity = capacity };
-        SimulatedKernel[] kernels = [.. Enumerable.Range(0, 300).Select(_ => new SimulatedKernel("k", 60, [random.Next(12, 120)]))];
+        SimulatedDeviceOptions options = new() { Mode = ShareMode.ResetLeave, LaunchMicroseconds = 20,
+            DeviceQueueCapacity = capacity };
+        SimulatedKernel[] kernels = [.. Enumerable.Range(0, 300).Select(_ =>
+            new SimulatedKernel("k", 60, [random.Next(12, 120)]))];
         using var device = new SimulatedDevice(options);
         var launch = new Launch(device.Load("be", kernels));
         var stream = device.CreateStream(new() { QueueCapacity = 8 });
@@ -165,7 +171,8 @@ public class PublishedShapeTests
             OnEnded = ended => bestEffort.Submit(ended),
         });
         var stream = device.CreateStream(new() { Class = WorkClass.RealTime });
-        var launch = new Launch(device.Load("rt", [.. Enumerable.Range(0, 5).Select(_ => new SimulatedKernel("r", 1, [100.0]))]));
+        var launch = new Launch(device.Load("rt",
+            [.. Enumerable.Range(0, 5).Select(_ => new SimulatedKernel("r", 1, [100.0]))]));
         for (var i = 0; i < 1000; i++)
         {
             stream.Submit(launch);

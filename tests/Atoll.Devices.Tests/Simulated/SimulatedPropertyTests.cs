@@ -1,6 +1,8 @@
 namespace Atoll.Devices.Tests.Simulated;
 
-/// <summary>Random submits, cancels and suspensions on random devices, against the plain rules of streams and kernels.</summary>
+/// <summary>
+/// Random submits, cancels and suspensions on random devices, against the plain rules of streams and kernels.
+/// </summary>
 public class SimulatedPropertyTests
 {
     [Fact]
@@ -29,7 +31,8 @@ public class SimulatedPropertyTests
     }
 
     /// <summary>Logs each block that ends, so that order can be checked from the outside.</summary>
-    private sealed class LoggingKernel(int launch, int kernel, int blocks, double microseconds, List<(int, int, int)> log,
+    private sealed class LoggingKernel(int launch, int kernel, int blocks, double microseconds,
+        List<(int, int, int)> log,
         IReadOnlyList<BufferAccess> accesses) : CpuKernel("k", blocks, accesses)
     {
         public override double EstimatedBlockMicroseconds => microseconds;
@@ -110,7 +113,11 @@ public class SimulatedPropertyTests
             BufferAccess[] adds = [new(_device.Allocate(8), 0, 8, AccessKind.Accumulate)];
             var kernels = Enumerable.Range(0, _random.Next(1, 5)).Select(k => new LoggingKernel(
                 index, k, _random.Next(1, 12), _random.Next(1, 40), _log, _random.Next(4) == 0 ? adds : [])).ToArray();
-            var launch = new Launch(_device.Load("p", kernels)) { OnEnded = _ => _ended.Add(index), State = _random.Next(4) };
+            var launch = new Launch(_device.Load("p", kernels))
+            {
+                OnEnded = _ => _ended.Add(index),
+                State = _random.Next(4),
+            };
             _launches.Add(launch);
             Assert.Equal(SubmitResult.Accepted, _streams[(int)launch.State].Submit(launch));
         }
@@ -124,7 +131,8 @@ public class SimulatedPropertyTests
                 var mine = _log.Where(entry => entry.Launch == i).ToList();
                 Assert.Equal(mine.Select(e => e.Kernel).Order(), mine.Select(e => e.Kernel));
                 var whole = _launches[i].Program.Kernels.Sum(k => k.Blocks);
-                Assert.True(_launches[i].Status is LaunchStatus.Completed or LaunchStatus.Cancelled, $"{_launches[i].Status}");
+                Assert.True(_launches[i].Status is LaunchStatus.Completed or LaunchStatus.Cancelled,
+                    $"{_launches[i].Status}");
                 Assert.True(_launches[i].Status == LaunchStatus.Completed ? mine.Count == whole : mine.Count <= whole);
             }
 

@@ -47,10 +47,12 @@ public class SimulatedTraceTests
     public void A_killed_block_repeats_and_the_kernel_goes_on_where_it_was()
     {
         using var device = new SimulatedDevice(Plain);
-        var bestEffort = Submit(device, WorkClass.BestEffort, Kernel("a", 4, 100), Kernel("b", 1, 50), Kernel("c", 1, 50));
+        var bestEffort = Submit(device, WorkClass.BestEffort, Kernel("a", 4, 100), Kernel("b", 1, 50),
+            Kernel("c", 1, 50));
         var realTime = SubmitAt(device, 130, WorkClass.RealTime, Kernel("r", 2, 30));
         device.RunUntilIdle();
-        // 130: flag 5, one stream cleared 1, (1 evicted + 1) kills of 2 = 140; two blocks lose 40 each; real-time until 170.
+        // 130: flag 5, one stream cleared 1, (1 evicted + 1) kills of 2 = 140; two blocks lose 40 each; real-time until
+        // 170.
         Assert.Equal((130_000, 140_000, 170_000), (realTime.SubmittedAt, realTime.StartedAt, realTime.EndedAt));
         Assert.Equal((170 + 100 + 50 + 50) * 1000, bestEffort.EndedAt);
         var preemption = Assert.Single(device.Statistics.Preemptions);
@@ -80,7 +82,8 @@ public class SimulatedTraceTests
         var bestEffort = Submit(device, WorkClass.BestEffort, Kernel("a", 2, 100));
         var realTime = SubmitAt(device, 30, WorkClass.RealTime, Kernel("r", 1, 30));
         device.RunUntilIdle();
-        // Flag at 35, next yield point at 36. One unit serves real-time until 66; both blocks wait for that, none repeats.
+        // Flag at 35, next yield point at 36. One unit serves real-time until 66; both blocks wait for that, none
+        // repeats.
         Assert.Equal((36_000, 66_000), (realTime.StartedAt, realTime.EndedAt));
         Assert.Equal(130_000, bestEffort.EndedAt);
         Assert.Equal(0, device.Statistics.Totals.Repeated);
@@ -94,7 +97,8 @@ public class SimulatedTraceTests
         var bestEffort = Submit(device, WorkClass.BestEffort, Kernel("a", 6, 10));
         var realTime = SubmitAt(device, 5, WorkClass.RealTime, Kernel("r", 1, 35));
         device.RunUntilIdle();
-        // 5: flag 5 and, at 10, one pass ends anyway; clear 1, kill 2: 13. Beside 35 of real-time fit three blocks: 13 to 43.
+        // 5: flag 5 and, at 10, one pass ends anyway; clear 1, kill 2: 13. Beside 35 of real-time fit three blocks: 13
+        // to 43.
         Assert.Equal((13_000, 48_000), (realTime.StartedAt, realTime.EndedAt));
         Assert.Equal(58_000, bestEffort.EndedAt);
         Assert.Equal(1, device.Statistics.PaddedShare);
@@ -144,7 +148,8 @@ public class SimulatedTraceTests
         var policy = new PriorityPolicy(clock.Clock, TimeSpan.FromMicroseconds(200));
         using var device = new SimulatedDevice(Plain with { Units = 1, Mode = ShareMode.Reset, Policy = policy });
         var bestEffort = Submit(device, WorkClass.BestEffort, Kernel("a", 3, 10));
-        var realTime = SubmitAt(device, 1, WorkClass.RealTime, [.. Enumerable.Range(0, 40).Select(_ => Kernel("r", 1, 50))]);
+        var realTime = SubmitAt(device, 1, WorkClass.RealTime,
+            [.. Enumerable.Range(0, 40).Select(_ => Kernel("r", 1, 50))]);
         device.RunUntilIdle();
         Assert.True(bestEffort.EndedAt < realTime.EndedAt);
         Assert.InRange(realTime.EndedAt - realTime.StartedAt, 2_030_000, 2_030_000);
@@ -162,21 +167,25 @@ public class SimulatedTraceTests
     private static double EndOf(int capacity, double microseconds)
     {
         using var device = new SimulatedDevice(Plain with { LaunchMicroseconds = 8, DeviceQueueCapacity = capacity });
-        var launch = Submit(device, WorkClass.BestEffort, [.. Enumerable.Range(0, 4).Select(_ => Kernel("a", 1, microseconds))]);
+        var launch = Submit(device, WorkClass.BestEffort,
+            [.. Enumerable.Range(0, 4).Select(_ => Kernel("a", 1, microseconds))]);
         launch.Wait();
         return launch.EndedAt / 1000.0;
     }
 
-    private static SimulatedKernel Kernel(string name, int blocks, double microseconds) => new(name, blocks, [microseconds]);
+    private static SimulatedKernel Kernel(string name, int blocks, double microseconds) =>
+        new(name, blocks, [microseconds]);
 
     private static Launch Submit(SimulatedDevice device, WorkClass workClass, params Kernel[] kernels) =>
         SubmitAt(device, 0, workClass, kernels);
 
-    private static Launch SubmitAt(SimulatedDevice device, double microseconds, WorkClass workClass, params Kernel[] kernels)
+    private static Launch SubmitAt(SimulatedDevice device, double microseconds, WorkClass workClass,
+        params Kernel[] kernels)
     {
         var stream = device.CreateStream(new() { Class = workClass });
         var launch = new Launch(device.Load(kernels[0].Name, kernels));
-        device.Events.Schedule((long)(microseconds * 1000), () => Assert.Equal(SubmitResult.Accepted, stream.Submit(launch)));
+        device.Events.Schedule((long)(microseconds * 1000), () =>
+            Assert.Equal(SubmitResult.Accepted, stream.Submit(launch)));
         if (microseconds == 0)
         {
             device.Events.Step();

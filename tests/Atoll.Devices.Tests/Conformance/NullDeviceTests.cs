@@ -1,6 +1,6 @@
 using Atoll.Devices.Conformance;
 
-namespace Atoll.Devices.Tests.Conformance;
+namespace Atoll.Devices.Tests;
 
 public sealed class NullDeviceTests : DeviceConformance
 {

@@ -1,6 +1,6 @@
 using Atoll.Devices.Conformance;
 
-namespace Atoll.Devices.Tests.Conformance;
+namespace Atoll.Devices.Tests;
 
 /// <summary>A simulated GPU: running blocks are killed.</summary>
 public sealed class SimulatedDeviceTests : DeviceConformance

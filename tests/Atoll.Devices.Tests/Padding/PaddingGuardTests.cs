@@ -1,4 +1,4 @@
-namespace Atoll.Devices.Tests.Padding;
+namespace Atoll.Devices.Tests;
 
 /// <summary>The guard against programs whose slowdown by padding is known.</summary>
 public class PaddingGuardTests

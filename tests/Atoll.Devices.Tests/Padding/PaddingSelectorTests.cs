@@ -1,4 +1,4 @@
-namespace Atoll.Devices.Tests.Padding;
+namespace Atoll.Devices.Tests;
 
 /// <summary>The selector against its two rules, and against a slow search that tries every choice.</summary>
 public class PaddingSelectorTests

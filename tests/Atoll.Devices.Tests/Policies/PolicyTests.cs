@@ -1,4 +1,4 @@
-namespace Atoll.Devices.Tests.Policies;
+namespace Atoll.Devices.Tests;
 
 /// <summary>
 /// Each policy against a sort by the order that its documentation states, and the guarantees that follow.

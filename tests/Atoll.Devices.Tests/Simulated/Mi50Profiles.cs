@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Atoll.Devices.Tests.Simulated;
+namespace Atoll.Devices.Tests;
 
 /// <summary>
 /// REEF's evaluation models as measured on an MI50 (SJTU-IPADS/reef-artifacts 8750974, Apache-2.0), found in the shared

@@ -1,4 +1,4 @@
-namespace Atoll.Devices.Tests.Simulated;
+namespace Atoll.Devices.Tests;
 
 /// <summary>
 /// One real-time inference beside one best-effort model that runs as padding only, over the MI50 profiles: the share of

@@ -1,4 +1,4 @@
-namespace Atoll.Devices.Tests.Simulated;
+namespace Atoll.Devices.Tests;
 
 /// <summary>The shape of REEF's figures on preemption latency, queue capacity and padding, in virtual time.</summary>
 public class PublishedShapeTests

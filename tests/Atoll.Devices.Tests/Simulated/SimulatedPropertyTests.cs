@@ -1,4 +1,4 @@
-namespace Atoll.Devices.Tests.Simulated;
+namespace Atoll.Devices.Tests;
 
 /// <summary>
 /// Random submits, cancels and suspensions on random devices, against the plain rules of streams and kernels.

@@ -1,4 +1,4 @@
-namespace Atoll.Devices.Tests.Simulated;
+namespace Atoll.Devices.Tests;
 
 /// <summary>Small runs of a simulated device against times that were worked out by hand.</summary>
 public class SimulatedTraceTests

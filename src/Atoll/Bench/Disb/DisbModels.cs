@@ -15,11 +15,11 @@ internal sealed class DisbModels : IDisposable
     /// <summary>Widths that give 3 to 15 ms alone on two cores of a current server processor.</summary>
     public static IReadOnlyDictionary<string, double> DefaultWidths { get; } = new Dictionary<string, double>
     {
-        ["vgg19"] = 0.25,
+        ["vgg19"] = 0.1875,
         ["resnet152"] = 0.25,
-        ["densenet201"] = 0.5,
-        ["inceptionv3"] = 0.5,
-        ["distilbert"] = 0.5,
+        ["densenet201"] = 0.25,
+        ["inceptionv3"] = 0.25,
+        ["distilbert"] = 0.25,
     };
 
     private DisbModels(IReadOnlyDictionary<string, double> widths) => Widths = widths;

@@ -12,6 +12,11 @@ internal sealed class ComputeUnit : IDisposable
     // A unit serves one best-effort stream this long before it asks the policy again.
     private static readonly TimeSpan Quantum = TimeSpan.FromMicroseconds(200);
 
+    // How the operating system ranks the thread: behind everything, raised by a submitter, or first among ordinary threads.
+    private const int Background = 0;
+    private const int Boosted = 1;
+    private const int Ordinary = 2;
+
     private readonly CpuDevice _device;
     private readonly UnitParking _parking = new();
     private readonly UnitContext _bestEffort;
@@ -23,7 +28,9 @@ internal sealed class ComputeUnit : IDisposable
     private StreamView[] _views = new StreamView[16];
     private CpuStream[] _candidates = new CpuStream[16];
     private CpuStream? _realTimeStream;
-    private bool _isElevated;
+    private int _standing;
+    private int _systemThread;
+    private int _isServing;
     private bool _wasRunning;
     private long _noticedAt;
     private long _evictedAt;
@@ -60,7 +67,23 @@ internal sealed class ComputeUnit : IDisposable
     /// <summary>A best-effort block is running, possibly interrupted.</summary>
     public bool IsInBestEffortBlock => Volatile.Read(ref _isInBlock) != 0;
 
+    /// <summary>The unit has turned to real-time work.</summary>
+    public bool IsServing => Volatile.Read(ref _isServing) != 0;
+
     public void Start() => _thread.Start();
+
+    /// <summary>
+    /// Called by a submitter when the unit does not answer: another process holds its CPU. The unit steps back by itself once
+    /// it has come to run.
+    /// </summary>
+    public void Boost()
+    {
+        var thread = Volatile.Read(ref _systemThread);
+        if (thread != 0 && Interlocked.CompareExchange(ref _standing, Boosted, Background) == Background)
+        {
+            ThreadScheduling.TryFifo(1, thread);
+        }
+    }
 
     public void Wake() => _parking.Wake();
 
@@ -94,6 +117,7 @@ internal sealed class ComputeUnit : IDisposable
     private void Loop()
     {
         _device.PlaceThread(_cpu);
+        Volatile.Write(ref _systemThread, ThreadScheduling.CurrentThread);
         while (!_device.IsStopping)
         {
             _bestEffort.Look();
@@ -130,10 +154,10 @@ internal sealed class ComputeUnit : IDisposable
     private void Serve(CpuStream stream)
     {
         var until = _device.Now + _quantumTicks;
-        while (!_device.IsStopping && stream.TryClaim(out var claim))
+        while (!_device.IsStopping && stream.IsReady && stream.TryClaim(out var claim))
         {
             var now = Run(stream, claim, _bestEffort);
-            if (_bestEffort.HasNews || now > until)
+            if (now > until || _device.WantsUnit)
             {
                 return;
             }
@@ -144,6 +168,7 @@ internal sealed class ComputeUnit : IDisposable
     private void ServeRealTime(long noticedAt, bool isNested)
     {
         _noticedAt = noticedAt;
+        Volatile.Write(ref _isServing, 1);
         _device.Enter(this);
         _evictedAt = _device.Now;
         while (_device.HasRealTime)
@@ -166,6 +191,7 @@ internal sealed class ComputeUnit : IDisposable
             if ((isNested || _device.HasBestEffort) && _device.TryLeaveForPadding())
             {
                 _wasRunning = false;
+                Volatile.Write(ref _isServing, 0);
                 return;
             }
 
@@ -174,6 +200,7 @@ internal sealed class ComputeUnit : IDisposable
 
         _device.Leave();
         _wasRunning = false;
+        Volatile.Write(ref _isServing, 0);
         Demote();
     }
 
@@ -334,17 +361,24 @@ internal sealed class ComputeUnit : IDisposable
 
     private void Elevate()
     {
-        if (!_isElevated && _device.Rights == SchedulingRights.Full)
+        if (_standing != Ordinary && _device.Rights == SchedulingRights.Full)
         {
-            _isElevated = ThreadScheduling.TryOrdinary(-20);
+            ThreadScheduling.TryOrdinary(-20);
+            Volatile.Write(ref _standing, Ordinary);
         }
     }
 
     private void Demote()
     {
-        if (_isElevated && !_device.HasRealTime)
+        if (_standing != Background && !_device.HasRealTime)
         {
-            _isElevated = !ThreadScheduling.TryIdle();
+            ThreadScheduling.TryIdle();
+            Volatile.Write(ref _standing, Background);
+            if (_device.HasRealTime)
+            {
+                // It came in between, when a submitter still saw a raised thread.
+                Elevate();
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ public sealed unsafe class CpuDevice : Device
     private readonly ComputeUnit[] _units;
     private readonly long* _signal = (long*)NativeMemory.AlignedAlloc(128, 128);
     private readonly long _clockFrequency;
+    private readonly long _answerTicks;
     private volatile CpuStream[] _streams = [];
     private volatile ShareMode _mode;
     private volatile IPolicy _policy;
@@ -36,6 +37,7 @@ public sealed unsafe class CpuDevice : Device
         Options = options;
         Clock = options.Clock;
         _clockFrequency = Clock.TimestampFrequency;
+        _answerTicks = TicksOf(TimeSpan.FromMicroseconds(3));
         *_signal = 0;
         var cpus = ThreadScheduling.AllowedCpus();
         Units = options.Units == 0 ? cpus.Count : options.Units;
@@ -248,6 +250,11 @@ public sealed unsafe class CpuDevice : Device
         {
             launch.SignalledAt = Now;
             Signal();
+            if (Rights == SchedulingRights.Full)
+            {
+                BoostDisplaced(launch);
+            }
+
             return;
         }
 
@@ -477,6 +484,37 @@ public sealed unsafe class CpuDevice : Device
             if (stream.Class == WorkClass.BestEffort)
             {
                 Interlocked.Add(ref Statistics.EvictedCount, stream.Evict(fetchEach: isWait));
+            }
+        }
+    }
+
+    /// <summary>
+    /// A unit that computes answers within a microsecond or two. One that does not has lost its CPU to another process, since
+    /// best-effort work ranks last there: raise it over them.
+    /// </summary>
+    private void BoostDisplaced(Launch launch)
+    {
+        var until = Now + _answerTicks;
+        var missing = true;
+        while (missing && Now < until)
+        {
+            missing = false;
+            foreach (var unit in _units)
+            {
+                missing |= !unit.IsServing;
+            }
+
+            if (launch.IsEnded)
+            {
+                return;
+            }
+        }
+
+        foreach (var unit in _units)
+        {
+            if (!unit.IsServing)
+            {
+                unit.Boost();
             }
         }
     }

@@ -77,6 +77,12 @@ public static unsafe partial class ThreadScheduling
     /// <summary>Puts the calling thread ahead of every ordinary thread; for submitters that sleep most of the time.</summary>
     public static bool TryFifo(int priority) => TrySet(PolicyFifo, 0, priority);
 
+    /// <summary>The same for another thread of this process, by its system id.</summary>
+    public static bool TryFifo(int priority, int thread) => TrySet(PolicyFifo, 0, priority, thread);
+
+    /// <summary>The system's id of the calling thread; 0 where there is none.</summary>
+    public static int CurrentThread => OperatingSystem.IsLinux() ? ThreadId() : 0;
+
     /// <summary>Puts the calling thread behind every ordinary thread.</summary>
     public static bool TryIdle() => TrySet(PolicyIdle, 0, 0);
 
@@ -107,7 +113,7 @@ public static unsafe partial class ThreadScheduling
         _ = SleepClock(ClockMonotonic, 0, span, null);
     }
 
-    private static bool TrySet(int policy, int nice, int priority)
+    private static bool TrySet(int policy, int nice, int priority, int thread = 0)
     {
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
         {
@@ -115,7 +121,7 @@ public static unsafe partial class ThreadScheduling
         }
 
         var attributes = new Attributes { Size = (uint)sizeof(Attributes), Policy = (uint)policy, Nice = nice, Priority = (uint)priority };
-        return SystemCall(SetAttributeCall, 0, &attributes, 0) == 0;
+        return SystemCall(SetAttributeCall, thread, &attributes, 0) == 0;
     }
 
     [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
@@ -123,6 +129,9 @@ public static unsafe partial class ThreadScheduling
 
     [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
     private static partial int GetAffinity(int thread, nint size, ulong* mask);
+
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    private static partial int ThreadId();
 
     [LibraryImport("libc", EntryPoint = "clock_nanosleep")]
     private static partial int SleepClock(int clock, int flags, long* time, long* left);

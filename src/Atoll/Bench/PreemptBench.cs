@@ -11,48 +11,68 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
 {
     private const double RealTimeBlockUs = 8;
 
-    public PreemptRow Run(PreemptCase what)
+    // The machine's speed drifts over seconds: every case is measured in several rounds, so that drift hits all alike.
+    private const int Rounds = 4;
+
+    public IReadOnlyList<PreemptRow> Run(IReadOnlyList<PreemptCase> cases, Action<int> progress)
     {
-        var control = Measure(what with { Clients = 0, ForcesGc = false, Samples = Math.Max(200, what.Samples / 2) });
-        var loaded = Measure(what);
-        return Row(what, loaded, control);
+        var loaded = cases.Select(_ => new List<Measurement>()).ToArray();
+        var control = cases.Select(_ => new List<Measurement>()).ToArray();
+        for (var round = 0; round < Rounds; round++)
+        {
+            for (var index = 0; index < cases.Count; index++)
+            {
+                var part = cases[index] with { Samples = Math.Max(25, cases[index].Samples / Rounds) };
+                control[index].Add(Measure(part with { Clients = 0, ForcesGc = false, Samples = Math.Max(25, part.Samples / 2) }));
+                loaded[index].Add(Measure(part));
+                progress((round * cases.Count) + index + 1);
+            }
+        }
+
+        return [.. cases.Select((what, index) => Row(what, loaded[index], control[index]))];
     }
 
-    private static PreemptRow Row(PreemptCase what, Measurement loaded, Measurement control) => new()
+    private static PreemptRow Row(PreemptCase what, List<Measurement> loaded, List<Measurement> control)
     {
-        Mode = what.Mode,
-        Queue = what.Queue,
-        Clients = what.Clients,
-        BlockUs = what.BlockUs,
-        Units = what.Units,
-        RtBlocks = what.RtBlocks,
-        Rights = what.Rights,
-        Samples = loaded.Clean.Length,
-        P50Us = Percentiles.Of(loaded.Clean, 0.5),
-        P99Us = Percentiles.Of(loaded.Clean, 0.99),
-        P999Us = Percentiles.Of(loaded.Clean, 0.999),
-        MaxUs = Percentiles.Of(loaded.Clean, 1),
-        ControlP50Us = Percentiles.Of(control.Clean, 0.5),
-        ControlP99Us = Percentiles.Of(control.Clean, 0.99),
-        ControlP999Us = Percentiles.Of(control.Clean, 0.999),
-        ControlMaxUs = Percentiles.Of(control.Clean, 1),
-        RepeatedBlocks = loaded.Statistics.Repeated,
-        StoppedBlocks = loaded.Statistics.Stopped,
-        DroppedKernels = loaded.Statistics.Dropped,
-        EvictedKernels = loaded.Statistics.Evicted,
-        StagesP50Us = Stages(loaded.Statistics, 0.5),
-        StagesP99Us = Stages(loaded.Statistics, 0.99),
-        AllocatedBytesPerLaunch = loaded.AllocatedBytesPerLaunch,
-        GcSamples = loaded.Collected.Length,
-        GcP99Us = Percentiles.Of(loaded.Collected, 0.99),
-        GcMaxUs = Percentiles.Of(loaded.Collected, 1),
-    };
+        double[] clean = [.. loaded.SelectMany(m => m.Clean).Order()];
+        double[] collected = [.. loaded.SelectMany(m => m.Collected).Order()];
+        double[] idle = [.. control.SelectMany(m => m.Clean).Order()];
+        return new PreemptRow
+        {
+            Mode = what.Mode,
+            Queue = what.Queue,
+            Clients = what.Clients,
+            BlockUs = what.BlockUs,
+            Units = what.Units,
+            RtBlocks = what.RtBlocks,
+            Rights = what.Rights,
+            Samples = clean.Length,
+            P50Us = Percentiles.Of(clean, 0.5),
+            P99Us = Percentiles.Of(clean, 0.99),
+            P999Us = Percentiles.Of(clean, 0.999),
+            MaxUs = Percentiles.Of(clean, 1),
+            ControlP50Us = Percentiles.Of(idle, 0.5),
+            ControlP99Us = Percentiles.Of(idle, 0.99),
+            ControlP999Us = Percentiles.Of(idle, 0.999),
+            ControlMaxUs = Percentiles.Of(idle, 1),
+            RepeatedBlocks = loaded.Sum(m => m.Statistics.Repeated),
+            StoppedBlocks = loaded.Sum(m => m.Statistics.Stopped),
+            DroppedKernels = loaded.Sum(m => m.Statistics.Dropped),
+            EvictedKernels = loaded.Sum(m => m.Statistics.Evicted),
+            StagesP50Us = Stages(loaded, 0.5),
+            StagesP99Us = Stages(loaded, 0.99),
+            AllocatedBytesPerLaunch = loaded.Max(m => m.AllocatedBytesPerLaunch),
+            GcSamples = collected.Length,
+            GcP99Us = Percentiles.Of(collected, 0.99),
+            GcMaxUs = Percentiles.Of(collected, 1),
+        };
+    }
 
-    private static PreemptStages Stages(PreemptionStatistics statistics, double quantile)
+    private static PreemptStages Stages(List<Measurement> rounds, double quantile)
     {
-        double Us(LatencyHistogram stage) => Math.Round(stage.Quantile(quantile) / 1e3, 3);
-        return new PreemptStages(Us(statistics.Flag), Us(statistics.Running), Us(statistics.Idle), Us(statistics.DeviceQueue),
-            Us(statistics.HostQueue));
+        double Us(Func<PreemptionStatistics, LatencyHistogram> stage) =>
+            Math.Round(Percentiles.Median(rounds.Select(r => stage(r.Statistics).Quantile(quantile))) / 1e3, 3);
+        return new PreemptStages(Us(s => s.Flag), Us(s => s.Running), Us(s => s.Idle), Us(s => s.DeviceQueue), Us(s => s.HostQueue));
     }
 
     private Measurement Measure(PreemptCase what)

@@ -26,13 +26,7 @@ internal static class PreemptCommand
     {
         var bench = new PreemptBench(clock, seed);
         var cases = PreemptPlan.Cases(isQuick, ThreadScheduling.Probe());
-        var rows = new List<PreemptRow>();
-        foreach (var what in cases)
-        {
-            rows.Add(bench.Run(what));
-            Console.Error.Write($"\r{rows.Count} of {cases.Count} cases ");
-        }
-
+        var rows = bench.Run(cases, done => Console.Error.Write($"\r{done} measurements "));
         Console.Error.WriteLine();
         var report = new PreemptReport(BenchJson.Machine, rows, PreemptPlan.Flatness(rows, cases));
         if (isJson)

@@ -14,12 +14,12 @@ internal static class PreemptPlan
         var cpus = ThreadScheduling.AllowedCpus().Count;
         var shared = Math.Max(1, cpus - 1);
         var strong = rights == SchedulingRights.Full ? "full" : "plain";
-        var samples = isQuick ? 250 : 2000;
+        var samples = isQuick ? 400 : 2000;
         var main = new PreemptCase
         {
             Mode = "reset", Queue = 100, Clients = 1, BlockUs = 20, Units = shared, RtBlocks = 1, Rights = strong, Samples = samples,
         };
-        List<PreemptCase> cases = [main with { Samples = isQuick ? 2000 : 20000 }];
+        List<PreemptCase> cases = [main with { Samples = isQuick ? 4000 : 40000 }];
         foreach (var mode in new[] { "reset", "reset_leave", "wait" })
         {
             cases.AddRange(Queues.Select(queue => main with { Mode = mode, Queue = queue }));

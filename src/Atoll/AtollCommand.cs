@@ -13,6 +13,7 @@ internal static class AtollCommand
         {
             new Option<bool>(Verbose) { Description = "Print the stack trace of an error.", Recursive = true },
             BenchCommand.Create(TimeProvider.System),
+            DemoCommand.Create(TimeProvider.System),
             DoctorCommand.Create(),
             InferCommand.Create(),
             ModelCommand.Create(TimeProvider.System),

@@ -1,35 +1,44 @@
+using System.Runtime.InteropServices;
 using Atoll.Models;
 
 namespace Atoll;
 
-/// <summary>Seeded inputs for models whose meaning does not matter: normal-like images, small token numbers, full masks.</summary>
+/// <summary>
+/// Seeded inputs for models whose meaning does not matter: normal-like images, small token numbers, full masks.
+/// </summary>
 internal static class RandomInput
 {
     public static void Fill(ModelInstance instance, Random random)
     {
         foreach (var input in instance.Inputs)
         {
-            switch (input.Spec.Type)
-            {
-                case ElementType.Float32:
-                    foreach (ref var value in input.AsSpan<float>())
-                    {
-                        value = (random.NextSingle() + random.NextSingle() + random.NextSingle() - 1.5f) * 2;
-                    }
+            Fill(input.Spec.Name, input.Spec.Type, input.AsSpan<byte>(), random);
+        }
+    }
 
-                    break;
-                case ElementType.Int64:
-                    var isMask = input.Spec.Name.Contains("mask", StringComparison.OrdinalIgnoreCase);
-                    foreach (ref var value in input.AsSpan<long>())
-                    {
-                        value = isMask ? 1 : random.Next(1, 1000);
-                    }
+    /// <param name="data">Little-endian elements of the input called <paramref name="name"/>.</param>
+    public static void Fill(string name, ElementType type, Span<byte> data, Random random)
+    {
+        switch (type)
+        {
+            case ElementType.Float32:
+                foreach (ref var value in MemoryMarshal.Cast<byte, float>(data))
+                {
+                    value = (random.NextSingle() + random.NextSingle() + random.NextSingle() - 1.5f) * 2;
+                }
 
-                    break;
-                default:
-                    input.AsSpan<byte>().Clear();
-                    break;
-            }
+                break;
+            case ElementType.Int64:
+                var isMask = name.Contains("mask", StringComparison.OrdinalIgnoreCase);
+                foreach (ref var value in MemoryMarshal.Cast<byte, long>(data))
+                {
+                    value = isMask ? 1 : random.Next(1, 1000);
+                }
+
+                break;
+            default:
+                data.Clear();
+                break;
         }
     }
 }

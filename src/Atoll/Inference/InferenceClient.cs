@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -14,13 +13,11 @@ internal sealed record InferenceParameters(int? Priority, long? TimeoutUs);
 /// <summary>A client of the Open Inference Protocol over REST, with binary tensors both ways.</summary>
 internal sealed class InferenceClient(HttpClient http)
 {
-    private const string JsonLength = "Inference-Header-Content-Length";
-
     /// <summary>Name, type and shape of a model's inputs.</summary>
     /// <exception cref="UsageException">The server refuses: no such model.</exception>
     public async Task<IReadOnlyList<TensorMetadata>> InputsAsync(string model, CancellationToken cancellationToken)
     {
-        using var response = await http.GetAsync(PathOf(model), cancellationToken);
+        using var response = await http.GetAsync(PreparedInference.PathOf(model), cancellationToken);
         var bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         ThrowIfRefused(response, bytes);
         return [.. JsonNode.Parse(bytes)!["inputs"]!.AsArray().Select(input => new TensorMetadata(
@@ -36,46 +33,24 @@ internal sealed class InferenceClient(HttpClient http)
         string model, IReadOnlyList<TensorValue> inputs, InferenceParameters parameters,
         CancellationToken cancellationToken)
     {
-        using var content = Body(inputs, parameters);
-        using var response = await http.PostAsync(PathOf(model) + "/infer", content, cancellationToken);
-        var bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
-        ThrowIfRefused(response, bytes);
-        var head = response.Headers.Concat(response.Content.Headers)
-            .Where(header => header.Key.Equals(JsonLength, StringComparison.OrdinalIgnoreCase))
-            .Select(header => int.Parse(header.Value.First(), CultureInfo.InvariantCulture))
-            .FirstOrDefault(bytes.Length);
-        return Outputs(JsonNode.Parse(bytes.AsSpan(0, head))!["outputs"]!.AsArray(), bytes.AsSpan(head));
+        var answer = await SendAsync(new PreparedInference(model, inputs, parameters), cancellationToken);
+        return Outputs(JsonNode.Parse(answer.Json)!["outputs"]!.AsArray(), answer.Tensors);
     }
 
-    private static ByteArrayContent Body(IReadOnlyList<TensorValue> inputs, InferenceParameters parameters)
+    /// <summary>Sends a prepared request and returns the answer undecoded.</summary>
+    /// <exception cref="UsageException">The server refuses the request as wrong.</exception>
+    /// <exception cref="HttpRequestException">The server cannot be reached or fails.</exception>
+    public async Task<RawAnswer> SendAsync(PreparedInference request, CancellationToken cancellationToken)
     {
-        var asked = new JsonObject { ["binary_data_output"] = true };
-        if (parameters.Priority is { } priority)
-        {
-            asked["priority"] = priority;
-        }
-
-        if (parameters.TimeoutUs is { } timeout)
-        {
-            asked["timeout"] = timeout;
-        }
-
-        var request = new JsonObject
-        {
-            ["parameters"] = asked,
-            ["inputs"] = new JsonArray([.. inputs.Select(input => (JsonNode)new JsonObject
-            {
-                ["name"] = input.Name,
-                ["datatype"] = ProtocolTypes.NameOf(input.Type),
-                ["shape"] = new JsonArray([.. input.Shape.Select(dim => (JsonNode)dim)]),
-                ["parameters"] = new JsonObject { ["binary_data_size"] = input.Data.Length },
-            })]),
-        };
-        var head = Encoding.UTF8.GetBytes(request.ToJsonString());
-        var content = new ByteArrayContent([.. head, .. inputs.SelectMany(input => input.Data)]);
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        content.Headers.Add(JsonLength, head.Length.ToString(CultureInfo.InvariantCulture));
-        return content;
+        using var content = request.Content();
+        using var response = await http.PostAsync(request.Path, content, cancellationToken);
+        var bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        ThrowIfRefused(response, bytes);
+        var json = response.Headers.Concat(response.Content.Headers)
+            .Where(header => header.Key.Equals(PreparedInference.JsonLength, StringComparison.OrdinalIgnoreCase))
+            .Select(header => int.Parse(header.Value.First(), CultureInfo.InvariantCulture))
+            .FirstOrDefault(bytes.Length);
+        return new RawAnswer(bytes, json);
     }
 
     private static List<TensorValue> Outputs(JsonArray outputs, ReadOnlySpan<byte> binary)
@@ -96,8 +71,6 @@ internal sealed class InferenceClient(HttpClient http)
 
     private static byte[] FromJson(ElementType type, JsonNode data) => ElementCodec.Encode(
         type, [.. data.AsArray().Select(value => JsonSerializer.SerializeToElement(value))]);
-
-    private static string PathOf(string model) => $"v2/models/{Uri.EscapeDataString(model)}";
 
     private static void ThrowIfRefused(HttpResponseMessage response, byte[] body)
     {

@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.Text.Json;
+using Atoll.Serving;
+using Microsoft.Extensions.Logging;
+
+namespace Atoll;
+
+/// <summary>`atoll demo`: the main job on this machine, with sample models.</summary>
+internal static class DemoCommand
+{
+    private const double FullPhaseSeconds = 7;
+    private const double QuickPhaseSeconds = 1.5;
+    private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(2);
+
+    private static readonly Option<int> Port = new("--port")
+    {
+        Description = "Port on 127.0.0.1; 0 = any free one.",
+        DefaultValueFactory = _ => 8000,
+    };
+
+    private static readonly Option<string> Models = new("--models")
+    {
+        Description = "Folder of the sample models; they are made there on first use.",
+        DefaultValueFactory = _ => SampleModelCache.Folder,
+    };
+
+    private static readonly Option<double?> Width = new("--width")
+    {
+        Description = "Factor on the channel counts of the five load models; default: what two cores can run.",
+    };
+
+    private static readonly Option<int?> Units = new("--units")
+    {
+        Description = "Compute units; default: one per CPU (setting device.name).",
+    };
+
+    private static readonly Option<bool> Quick = new("--quick") { Description = "Measure for a short time." };
+
+    private static readonly Option<bool> Keep = new("--keep")
+    {
+        Description = "Go on serving after the table, until Ctrl-C.",
+    };
+
+    private static readonly Option<bool> Json = new("--json")
+    {
+        Description = "Print the table as JSON; progress goes to the error stream.",
+    };
+
+    public static Command Create(TimeProvider clock)
+    {
+        var command = new Command(
+            "demo", "Serve sample models, drive real-time and best-effort clients, compare ways of sharing the device.")
+        {
+            Port, Models, Width, Units, Quick, Keep, Json,
+        };
+        command.SetAction((result, stop) => RunAsync(result, clock, stop));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult result, TimeProvider clock, CancellationToken stop)
+    {
+        var output = result.InvocationConfiguration.Output;
+        var isJson = result.GetValue(Json);
+        var progress = isJson ? result.InvocationConfiguration.Error : output;
+        var display = DemoDisplay.For(progress, clock);
+        var isComplete = false;
+        try
+        {
+            await using var server = Compose(result, clock);
+            using var run = new DemoRun(Options(result), server, display, clock);
+            DemoReport? report = null;
+            await display.RunAsync(async () => report = await run.RunAsync(stop));
+            Print(report!, isJson, output);
+            isComplete = true;
+            if (result.GetValue(Keep))
+            {
+                await progress.WriteLineAsync($"Serving on {server.Host.Url} until Ctrl-C.");
+                await Task.Delay(Timeout.InfiniteTimeSpan, clock, stop);
+            }
+
+            return ExitCode.Done;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            await progress.WriteLineAsync(isComplete ? "Stopped." : "Stopped before the table was complete.");
+            return isComplete ? ExitCode.Done : ExitCode.Failed;
+        }
+    }
+
+    private static DemoOptions Options(ParseResult result) => new()
+    {
+        Widths = DisbModels.DefaultWidths.ToDictionary(
+            entry => entry.Key, entry => result.GetValue(Width) ?? entry.Value),
+        Folder = result.GetRequiredValue(Models),
+        PhaseSeconds = result.GetValue(Quick) ? QuickPhaseSeconds : FullPhaseSeconds,
+    };
+
+    private static ModelServer Compose(ParseResult result, TimeProvider clock)
+    {
+        var loaded = SettingsOptions.Load(result);
+        var settings = loaded.Settings;
+        if (loaded.Origins["log.level"] == "default")
+        {
+            // What the demo does is on the display; the log would tear it.
+            settings.Log.Level = LogLevel.Warning;
+        }
+
+        var device = ModelServer.DeviceOptions(settings.Device, clock);
+        var serving = new ServingOptions
+        {
+            Port = result.GetValue(Port),
+            DrainTimeout = DrainLimit,
+            ModelDefaults = new ModelConfiguration { Instances = 1 },
+        };
+        return new ModelServer(
+            device with { Units = result.GetValue(Units) ?? device.Units }, serving, settings.Log);
+    }
+
+    private static void Print(DemoReport report, bool isJson, TextWriter output)
+    {
+        if (isJson)
+        {
+            output.WriteLine(JsonSerializer.Serialize(report, DemoJson.Default.DemoReport));
+            return;
+        }
+
+        DemoTables.Write(report, output);
+    }
+}

@@ -5,6 +5,9 @@ namespace Atoll;
 /// <summary>The `atoll` command: its subcommands, and how an error becomes one line and an exit code.</summary>
 internal static class AtollCommand
 {
+    /// <summary>How long a command may take to end once it was told to.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
+
     private const string Verbose = "--verbose";
 
     public static RootCommand Create()
@@ -17,6 +20,7 @@ internal static class AtollCommand
             DoctorCommand.Create(),
             InferCommand.Create(),
             ModelCommand.Create(TimeProvider.System),
+            ServeCommand.Create(),
             SettingsCommand.Create(),
             VersionCommand.Create(),
         };
@@ -48,7 +52,7 @@ internal static class AtollCommand
             Output = output,
             Error = error,
             EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = TimeSpan.FromSeconds(10),
+            ProcessTerminationTimeout = Grace,
         };
         try
         {

@@ -67,7 +67,7 @@ public sealed class RoomTests
     public void A_test_project_references_the_room_that_it_mirrors_and_only_rooms_below() => Tidy.Holds(
         from room in Repository.Rooms
         let references = References($"tests/{room}.Tests/{room}.Tests.csproj").ToList()
-        where !references.Contains(room) || references.Any(target => Floors[target] > Floors[room])
+        where !references.Contains(room) || references.Any(target => Floors.GetValueOrDefault(target) > Floors[room])
         select $"tests of {room} reference {string.Join(", ", references)}");
 
     [Fact]

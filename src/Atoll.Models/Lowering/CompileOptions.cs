@@ -18,6 +18,9 @@ public sealed record CompileOptions
     /// </summary>
     public int PlanCacheCapacity { get; init; } = 16;
 
+    /// <summary>What the model may ask for, also when its shapes are chosen at run time.</summary>
+    public ModelLimits Limits { get; init; } = ModelLimits.Default;
+
     /// <summary>Replay each memory plan against an independent model of it. Slow; default false.</summary>
     public bool CheckPlans { get; init; }
 }

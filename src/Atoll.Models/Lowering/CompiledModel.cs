@@ -114,8 +114,8 @@ public sealed class CompiledModel : IDisposable
     private Graph Specialize(long[][] shapes)
     {
         var named = Inputs.Zip(shapes).ToDictionary(p => p.First.Name, p => p.Second);
-        var graph = _graph.WithInputShapes(named);
-        GraphSimplifier.Run(graph);
+        var graph = _graph.WithInputShapes(named, _options.Limits);
+        GraphSimplifier.Run(graph, _options.Limits);
         if (_options.Fuse)
         {
             FusionPasses.ApplyWithShapes(graph);

@@ -13,8 +13,8 @@ public static class ModelCompiler
         options ??= CompileOptions.Default;
         var copy = GraphSpecializer.Copy(graph);
         SupportCheck.RequireKnown(copy);
-        ShapeInference.Run(copy);
-        GraphSimplifier.Run(copy);
+        ShapeInference.Run(copy, options.Limits);
+        GraphSimplifier.Run(copy, options.Limits);
         if (options.Fuse)
         {
             FusionPasses.ApplyToWeights(copy);

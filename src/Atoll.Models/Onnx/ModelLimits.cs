@@ -1,7 +1,9 @@
+using System.Text.Json;
+
 namespace Atoll.Models;
 
 /// <summary>
-/// What a model may ask of this machine; every refusal names the property as the setting Models:Limits:NAME.
+/// What a model may ask of this machine; every refusal names the property as the setting models.NAME.
 /// </summary>
 public sealed record ModelLimits
 {
@@ -53,5 +55,7 @@ public sealed record ModelLimits
     }
 
     internal static ModelException Exceeded(string what, long limit, string setting) =>
-        new(ModelError.LimitExceeded, $"{what}; the limit is {limit} (setting Models:Limits:{setting})");
+        new(ModelError.LimitExceeded, $"{what}; the limit is {limit} (setting models.{Named(setting)})");
+
+    private static string Named(string property) => JsonNamingPolicy.SnakeCaseLower.ConvertName(property);
 }

@@ -14,7 +14,8 @@ internal static class InferCommand
 
     public static Command Create()
     {
-        var model = new Argument<string>("MODEL") { Description = "Name of the model." };
+        var model =
+            new Argument<string>("MODEL") { Description = "Name of the model on the server, or a file with --local." };
         var inputs = new Option<string[]>("--input")
         {
             Description = "NAME=@FILE.npy, NAME=@FILE.json or NAME=JSON; once per input.",
@@ -36,27 +37,50 @@ internal static class InferCommand
             Description = "Deadline in microseconds; late work is dropped.",
             HelpName = "US",
         };
-        var json = new Option<bool>("--json") { Description = "Print all values as JSON." };
-        var command = new Command("infer", "Send one request to a server and print the outputs.")
+        var local = new Option<bool>("--local")
         {
-            model, inputs, server, token, priority, timeout, json,
+            Description = "MODEL is a file; run it in this process, without a server.",
+        };
+        var json = new Option<bool>("--json") { Description = "Print all values as JSON." };
+        var command = new Command("infer", "Send one request to a server, or run a file, and print the outputs.")
+        {
+            model, inputs, server, token, priority, timeout, local, json, SettingsOptions.For("device.name"),
         };
         command.SetAction(async (result, cancellationToken) =>
         {
-            using var http = new HttpClient { BaseAddress = Address(result.GetValue(server)!), Timeout = Patience };
-            if (result.GetValue(token) is { } secret)
-            {
-                http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", secret);
-            }
-
-            var client = new InferenceClient(http);
             var name = result.GetValue(model)!;
-            var values = Read(result.GetValue(inputs)!, await client.InputsAsync(name, cancellationToken), name);
-            var parameters = new InferenceParameters(result.GetValue(priority), result.GetValue(timeout));
-            var outputs = await client.InferAsync(name, values, parameters, cancellationToken);
+            var given = result.GetValue(inputs)!;
+            var outputs = result.GetValue(local)
+                ? RunLocally(name, given, SettingsOptions.Load(result).Settings)
+                : await AskAsync(
+                    new Question(name, given, result.GetValue(server)!, result.GetValue(token)),
+                    new InferenceParameters(result.GetValue(priority), result.GetValue(timeout)),
+                    cancellationToken);
             Print(outputs, result.GetValue(json), result.InvocationConfiguration.Output);
         });
         return command;
+    }
+
+    private static IReadOnlyList<TensorValue> RunLocally(string path, string[] given, AtollSettings settings)
+    {
+        using var inference = new LocalInference(path, settings.Models.Limits);
+        return inference.Run(
+            Read(given, inference.Inputs, path), ModelServer.DeviceOptions(settings.Device, TimeProvider.System));
+    }
+
+    private static async Task<IReadOnlyList<TensorValue>> AskAsync(
+        Question question, InferenceParameters parameters, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient { BaseAddress = Address(question.Url), Timeout = Patience };
+        if (question.Token is { } secret)
+        {
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", secret);
+        }
+
+        var client = new InferenceClient(http);
+        var inputs = await client.InputsAsync(question.Model, cancellationToken);
+        return await client.InferAsync(
+            question.Model, Read(question.Inputs, inputs, question.Model), parameters, cancellationToken);
     }
 
     /// <summary>Reads the `--input` values for a model with these inputs.</summary>
@@ -102,4 +126,6 @@ internal static class InferCommand
 
         TextTable.Write(table, output);
     }
+
+    private sealed record Question(string Model, string[] Inputs, string Url, string? Token);
 }

@@ -1,4 +1,5 @@
 using Atoll.Devices;
+using Atoll.Models;
 using Atoll.Serving;
 using Microsoft.Extensions.Logging;
 
@@ -14,7 +15,8 @@ internal sealed class ModelServer : IAsyncDisposable
 
     /// <exception cref="DeviceException">The device cannot be made with these options.</exception>
     /// <exception cref="ServingException">A setting is wrong, or the address needs a token.</exception>
-    public ModelServer(CpuDeviceOptions device, ServingOptions serving, LogSection logs)
+    public ModelServer(
+        CpuDeviceOptions device, ServingOptions serving, LogSection logs, ModelLimits? limits = null)
     {
         _loggers = LoggerFactory.Create(builder => Logs.Configure(builder, logs));
         Device = new CpuDevice(device);
@@ -22,7 +24,7 @@ internal sealed class ModelServer : IAsyncDisposable
         {
             Host = new ServingHost(serving, new ServingServices
             {
-                Loader = new DeviceModelLoader(Device),
+                Loader = new DeviceModelLoader(Device, limits),
                 Loggers = _loggers,
                 Clock = Device.Clock,
                 Monitor = new CpuDeviceMonitor(Device),
@@ -54,7 +56,8 @@ internal sealed class ModelServer : IAsyncDisposable
             PaddingBudget = settings.PaddingBudget,
             Clock = clock,
         };
-        return settings.MemoryGib > 0 ? options with { MemoryBytes = (long)(settings.MemoryGib * (1L << 30)) } : options;
+        return settings.MemoryGib > 0 ? options with { MemoryBytes = (long)(settings.MemoryGib * (1L << 30)) }
+            : options;
     }
 
     public async ValueTask DisposeAsync()

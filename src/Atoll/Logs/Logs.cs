@@ -9,7 +9,10 @@ internal static class Logs
 {
     public static void Configure(ILoggingBuilder builder, LogSection settings)
     {
-        builder.ClearProviders().SetMinimumLevel(settings.Level);
+        // The framework's line per request costs time on every request; its failures to start are reported as ours.
+        builder.ClearProviders().SetMinimumLevel(settings.Level)
+            .AddFilter("Microsoft", level => level >= LogLevel.Warning && level >= settings.Level)
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
         builder.Services.Configure<ConsoleLoggerOptions>(options =>
             options.LogToStandardErrorThreshold = LogLevel.Trace);
         if (settings.Format == LogFormat.Json)

@@ -1,4 +1,6 @@
 using Atoll.Devices;
+using Atoll.Models;
+using Atoll.Serving;
 using Microsoft.Extensions.Logging;
 
 namespace Atoll;
@@ -10,6 +12,10 @@ namespace Atoll;
 internal sealed class AtollSettings
 {
     public DeviceSection Device { get; } = new();
+
+    public ServingSection Serving { get; } = new();
+
+    public ModelsSection Models { get; } = new();
 
     public LogSection Log { get; } = new();
 }
@@ -28,6 +34,26 @@ internal sealed class DeviceSection
     public double StarvationLimitMs { get; set; } = 100;
 
     public double PaddingBudget { get; set; } = 0.01;
+}
+
+/// <summary>The HTTP server. The options hold their own defaults.</summary>
+internal sealed class ServingSection
+{
+    public string Models { get; set; } = "";
+
+    public string Tokens { get; set; } = "";
+
+    public string Certificate { get; set; } = "";
+
+    public string CertificateKey { get; set; } = "";
+
+    public ServingOptions Options { get; set; } = new() { Version = VersionCommand.Read().Version };
+}
+
+/// <summary>What a model may ask of this machine.</summary>
+internal sealed class ModelsSection
+{
+    public ModelLimits Limits { get; set; } = ModelLimits.Default;
 }
 
 /// <summary>What the process says about itself, on its error stream.</summary>

@@ -75,13 +75,13 @@ public sealed class BadModelTests
     [Fact]
     public void Input_of_2_to_the_60_elements_names_the_setting() =>
         Refused(ModelError.LimitExceeded, () => new ProtoModel()
-        .Input("x", 1L << 60).Node("Relu", "x", "y").Output("y", 1L << 60).Load(), "'x'", "Models:Limits:ElementsMax");
+        .Input("x", 1L << 60).Node("Relu", "x", "y").Output("y", 1L << 60).Load(), "'x'", "models.elements_max");
 
     [Fact]
     public void Product_of_dimensions_that_would_overflow_is_refused() =>
         Refused(ModelError.LimitExceeded, () => new ProtoModel()
         .Input("x", 1L << 28, 1L << 28, 1L << 28).Node("Relu", "x", "y").Output("y").Load(),
-            "Models:Limits:ElementsMax");
+            "models.elements_max");
 
     [Fact]
     public void Initializer_that_claims_more_than_it_holds_is_refused_before_memory_is_taken() =>
@@ -92,7 +92,7 @@ public sealed class BadModelTests
     [Fact]
     public void Constants_past_their_budget_name_the_setting() =>
         Refused(ModelError.LimitExceeded, () => ProtoModel.Mixed()
-        .Load(new ModelLimits { ConstantBytesMax = 100 }), "Models:Limits:ConstantBytesMax");
+        .Load(new ModelLimits { ConstantBytesMax = 100 }), "models.constant_bytes_max");
 
     [Fact]
     public void Negative_dimension_is_refused() => Refused(ModelError.InvalidShape, () => new ProtoModel()
@@ -101,25 +101,25 @@ public sealed class BadModelTests
     [Fact]
     public void Too_high_rank_names_the_setting() => Refused(ModelError.LimitExceeded, () => new ProtoModel()
         .Input("x", 1, 1, 1, 1, 1, 1, 1, 1, 1).Node("Relu", "x", "y").Output("y").Load(), "rank 9",
-            "Models:Limits:RankMax");
+            "models.rank_max");
 
     [Fact]
     public void Too_many_nodes_name_the_setting() => Refused(ModelError.LimitExceeded, () => ProtoModel.Mixed()
-        .Load(new ModelLimits { NodesMax = 3 }), "Models:Limits:NodesMax");
+        .Load(new ModelLimits { NodesMax = 3 }), "models.nodes_max");
 
     [Fact]
     public void Too_long_file_names_the_setting() => Refused(ModelError.LimitExceeded, () => ProtoModel.Mixed()
-        .Load(new ModelLimits { FileBytesMax = 100 }), "Models:Limits:FileBytesMax");
+        .Load(new ModelLimits { FileBytesMax = 100 }), "models.file_bytes_max");
 
     [Fact]
     public void Too_many_records_name_the_setting() => Refused(ModelError.LimitExceeded, () => ProtoModel.Mixed()
-        .Load(new ModelLimits { RecordsMax = 10 }), "Models:Limits:RecordsMax");
+        .Load(new ModelLimits { RecordsMax = 10 }), "models.records_max");
 
     [Fact]
     public void Computed_result_past_the_element_limit_is_refused() =>
         Refused(ModelError.LimitExceeded, () => new ProtoModel()
         .Int64("s", [4], 1 << 15, 1 << 15, 1 << 15, 1 << 15).Node("ConstantOfShape", "s", "y").Output("y").Load(),
-            "Models:Limits:ElementsMax");
+            "models.elements_max");
 
     [Fact]
     public void All_unsupported_operators_are_named_at_once()

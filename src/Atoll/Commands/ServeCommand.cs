@@ -1,0 +1,104 @@
+using System.CommandLine;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Atoll.Serving;
+
+namespace Atoll;
+
+/// <summary>`atoll serve`: serves a folder of models until it is told to stop.</summary>
+internal static class ServeCommand
+{
+    private static readonly string[] Flags =
+        ["serving.models", "serving.address", "serving.port", "device.name", "device.mode"];
+
+    public static Command Create()
+    {
+        var command = new Command("serve", "Serve a folder of ONNX models over HTTP, with metrics and a live page.");
+        foreach (var name in Flags)
+        {
+            command.Add(SettingsOptions.For(name));
+        }
+
+        command.SetAction((result, cancellationToken) => ServeAsync(
+            SettingsOptions.Load(result).Settings, result.InvocationConfiguration.Output, cancellationToken));
+        return command;
+    }
+
+    /// <summary>Serves until cancelled; requests in flight are answered first.</summary>
+    /// <exception cref="UsageException">There is no model to serve.</exception>
+    public static async Task<int> ServeAsync(
+        AtollSettings settings, TextWriter output, CancellationToken cancellationToken)
+    {
+        var sources = Sources(settings.Serving.Models);
+        using var certificate = Certificate(settings.Serving);
+        await using var server = new ModelServer(
+            ModelServer.DeviceOptions(settings.Device, TimeProvider.System),
+            settings.Serving.Options with { Certificate = certificate },
+            settings.Log,
+            settings.Models.Limits);
+        try
+        {
+            await server.Host.StartAsync(cancellationToken);
+            await output.WriteLineAsync(
+                $"{server.Host.Url} on {server.Device.Name} with {server.Device.Units} compute units, " +
+                $"{settings.Device.Mode}, scheduling rights: {server.Device.Rights}");
+            await server.Host.LoadAsync(sources, cancellationToken);
+            ReportModels(server.Host, output);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await server.Host.StopAsync(CancellationToken.None);
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static IReadOnlyList<ModelSource> Sources(string folder)
+    {
+        if (folder.Length == 0)
+        {
+            throw new UsageException("a folder of models is needed: --models DIR (setting serving.models)");
+        }
+
+        var sources = ModelSource.Find(folder);
+        return sources.Count > 0
+            ? sources
+            : throw new UsageException(
+                $"'{folder}' holds no models: NAME.onnx or NAME/VERSION/model.onnx is needed (setting serving.models)");
+    }
+
+    private static void ReportModels(ServingHost host, TextWriter output)
+    {
+        var models = host.Models;
+        foreach (var (name, version, state, reason) in models)
+        {
+            output.WriteLine($"model {name} version {version}: {state}{(reason.Length > 0 ? ": " : "")}{reason}");
+        }
+
+        if (models.All(model => model.State == ModelState.Failed))
+        {
+            throw new UsageException($"none of the {models.Count} models could be loaded");
+        }
+    }
+
+    private static X509Certificate2? Certificate(ServingSection serving)
+    {
+        if (serving.Certificate.Length == 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(
+                serving.Certificate, serving.CertificateKey.Length > 0 ? serving.CertificateKey : null);
+        }
+        catch (CryptographicException exception)
+        {
+            throw new UsageException(
+                $"'{serving.Certificate}' is no certificate with its key in PEM: {exception.Message} " +
+                "(settings serving.certificate, serving.certificate_key)", exception);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Atoll.Models;
+
+namespace Atoll;
+
+/// <summary>What a model may ask of this machine: one setting per limit of <see cref="ModelLimits"/>.</summary>
+internal static class ModelSettings
+{
+    public static IReadOnlyList<Setting> All { get; } =
+    [
+        Setting.Number(
+            new("models.file_bytes_max", "bytes", "Size of a model file, external data apart."),
+            (1, int.MaxValue), s => s.Models.Limits.FileBytesMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { FileBytesMax = v }),
+        Setting.Number(
+            new("models.records_max", "", "Messages and strings in a model file."),
+            (1, 100_000_000), s => s.Models.Limits.RecordsMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { RecordsMax = v }),
+        Setting.Number(
+            new("models.nodes_max", "", "Nodes of a graph."),
+            (1, 10_000_000), s => s.Models.Limits.NodesMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { NodesMax = v }),
+        Setting.Number(
+            new("models.rank_max", "", "Dimensions of a tensor."),
+            (1, 8), s => s.Models.Limits.RankMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { RankMax = v }),
+        Setting.Number(
+            new("models.elements_max", "", "Elements of one tensor, be it stored, computed or fed."),
+            (1, 1L << 40), s => s.Models.Limits.ElementsMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { ElementsMax = v }),
+        Setting.Number(
+            new("models.constant_bytes_max", "bytes",
+                "All initializers and constants of a model together, external data included."),
+            (1, 1L << 44), s => s.Models.Limits.ConstantBytesMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { ConstantBytesMax = v }),
+        Setting.Number(
+            new("models.fold_elements_max", "", "Elements up to which a constant result is computed at load."),
+            (1, 1L << 32), s => s.Models.Limits.FoldElementsMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { FoldElementsMax = v }),
+        Setting.Number(
+            new("models.fold_elements_total_max", "", "Elements of all results computed at load together."),
+            (1, 1L << 34), s => s.Models.Limits.FoldElementsTotalMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { FoldElementsTotalMax = v }),
+    ];
+}

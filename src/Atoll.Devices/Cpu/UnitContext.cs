@@ -45,6 +45,6 @@ internal sealed unsafe class UnitContext : BlockContext
             Look();
         }
 
-        return IsLeft = front.IsVoid || (Stream.Client.IsSuspended && front.IsLeavable);
+        return IsLeft = _device.IsStopping || front.IsVoid || (Stream.Client.IsSuspended && front.IsLeavable);
     }
 }

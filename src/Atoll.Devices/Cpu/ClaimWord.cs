@@ -15,7 +15,8 @@ internal static class ClaimWord
     public const long Empty = 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static long Pack(long generation, int blocks) => ((generation & 0xFFFFFF) << (2 * FieldBits)) | ((long)blocks << FieldBits);
+    public static long Pack(long generation, int blocks) =>
+        ((generation & 0xFFFFFF) << (2 * FieldBits)) | ((long)blocks << FieldBits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Next(long word) => (int)(word & FieldMask);
@@ -30,4 +31,13 @@ internal static class ClaimWord
     /// <summary>True while a block can be claimed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasBlock(long word) => Next(word) < Blocks(word);
+
+    /// <summary>Claims every block of a kernel only to exit, as queued blocks do under a flag that says to die.</summary>
+    public static void Exhaust(int blocks)
+    {
+        var word = Pack(1, blocks);
+        while (HasBlock(Interlocked.Increment(ref word)))
+        {
+        }
+    }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Atoll.Devices;
@@ -16,7 +15,8 @@ public sealed unsafe class CpuDevice : Device
     private readonly ComputeUnit[] _units;
     private readonly long* _signal = (long*)NativeMemory.AlignedAlloc(128, 128);
     private readonly long _clockFrequency;
-    private readonly long _answerTicks;
+    private readonly RealTimeGate _gate;
+    private readonly UnitCalls _calls;
     private volatile CpuStream[] _streams = [];
     private volatile ShareMode _mode;
     private volatile IPolicy _policy;
@@ -24,11 +24,6 @@ public sealed unsafe class CpuDevice : Device
     private bool _isDisposed;
     private long _sequence;
     private int _nextStreamId;
-    private int _realTimeActive;
-    private int _participants;
-    private int _unitsWanted;
-    private int _preempting;
-    private int _evicted;
     private long _awakeUntil;
 
     /// <exception cref="DeviceException">More units than CPUs, or another setting out of its range.</exception>
@@ -37,7 +32,6 @@ public sealed unsafe class CpuDevice : Device
         Options = options;
         Clock = options.Clock;
         _clockFrequency = Clock.TimestampFrequency;
-        _answerTicks = TicksOf(TimeSpan.FromMicroseconds(3));
         *_signal = 0;
         var cpus = ThreadScheduling.AllowedCpus();
         Units = options.Units == 0 ? cpus.Count : options.Units;
@@ -55,8 +49,10 @@ public sealed unsafe class CpuDevice : Device
         _mode = options.Mode;
         _policy = PolicyFor(options.Mode);
         Rights = options.Rights ?? ThreadScheduling.Probe();
-        CompileAhead();
+        CompiledPaths.Prepare();
         _units = [.. Enumerable.Range(0, Units).Select(i => new ComputeUnit(this, i, cpus[cpus.Count - Units + i]))];
+        _calls = new UnitCalls(this, _units);
+        _gate = new RealTimeGate(Units);
         Array.ForEach(_units, unit => unit.Start());
     }
 
@@ -110,19 +106,17 @@ public sealed unsafe class CpuDevice : Device
     internal long AwakeUntil => Volatile.Read(ref _awakeUntil);
 
     /// <summary>Real-time launches wait or run, and not all of them are suspended.</summary>
-    internal bool HasRealTime => Volatile.Read(ref _realTimeActive) > 0 && !_isStopping &&
+    internal bool HasRealTime => _gate.HasLaunch && !_isStopping &&
         (SuspendedClients == 0 || !IsAllRealTimeSuspended());
 
-    internal bool HasSeveralRealTime => Volatile.Read(ref _realTimeActive) > 1;
+    internal bool HasSeveralRealTime => _gate.HasSeveral;
 
     internal bool HasBestEffort => HasReady(WorkClass.BestEffort);
 
     internal bool HasWork => HasReady(null) || (Preempts && WantsUnit);
 
     /// <summary>A unit at its top level should serve real-time work.</summary>
-    internal bool WantsUnit => HasRealTime && (Mode != ShareMode.ResetPadding || IsShortOfUnits || !HasBestEffort);
-
-    private bool IsShortOfUnits => Volatile.Read(ref _participants) < Volatile.Read(ref _unitsWanted);
+    internal bool WantsUnit => HasRealTime && (Mode != ShareMode.ResetPadding || _gate.IsShort || !HasBestEffort);
 
     public override DeviceStream CreateStream(StreamOptions options)
     {
@@ -141,7 +135,7 @@ public sealed unsafe class CpuDevice : Device
     public override void Hint(TimeSpan within)
     {
         Volatile.Write(ref _awakeUntil, Now + TicksOf(within));
-        WakeAll();
+        _calls.WakeAll();
     }
 
     /// <summary>Shares the device in another way from now on.</summary>
@@ -163,12 +157,10 @@ public sealed unsafe class CpuDevice : Device
     internal override void Signal()
     {
         Interlocked.Increment(ref *_signal);
-        WakeAll();
+        _calls.WakeAll();
     }
 
     internal long TicksOf(TimeSpan time) => (long)(time.TotalSeconds * _clockFrequency);
-
-    internal long NanosecondsOf(long ticks) => _clockFrequency == 1_000_000_000 ? ticks : ticks * 1_000_000_000 / _clockFrequency;
 
     internal long NextSequence() => Interlocked.Increment(ref _sequence);
 
@@ -187,7 +179,7 @@ public sealed unsafe class CpuDevice : Device
     {
         ShareMode.ResetLeave => front.IsLeavable && HasRealTime,
         ShareMode.Reset => HasRealTime,
-        ShareMode.ResetPadding => HasRealTime && IsShortOfUnits,
+        ShareMode.ResetPadding => HasRealTime && _gate.IsShort,
         _ => false,
     };
 
@@ -239,8 +231,7 @@ public sealed unsafe class CpuDevice : Device
     {
         if (stream.Class == WorkClass.RealTime && Preempts)
         {
-            Volatile.Write(ref _unitsWanted, Units);
-            Interlocked.Increment(ref _realTimeActive);
+            _gate.Add();
         }
     }
 
@@ -252,14 +243,14 @@ public sealed unsafe class CpuDevice : Device
             Signal();
             if (Rights == SchedulingRights.Full)
             {
-                BoostDisplaced(launch);
+                _calls.BoostDisplaced(launch);
             }
 
             return;
         }
 
         Interlocked.MemoryBarrier();
-        WakeOne();
+        _calls.WakeOne();
     }
 
     internal void OnKernelPublished(CpuStream stream, KernelFront front)
@@ -268,15 +259,14 @@ public sealed unsafe class CpuDevice : Device
         {
             var mayPad = front.Launch.IsPadded && !HasSeveralRealTime;
             var wanted = mayPad ? PaddingSelector.UnitsFor(front.Blocks, Units) : Units;
-            Volatile.Write(ref _unitsWanted, wanted);
-            if (Mode == ShareMode.ResetPadding && Volatile.Read(ref _participants) < wanted)
+            if (_gate.Want(wanted) && Mode == ShareMode.ResetPadding)
             {
                 Interlocked.Increment(ref *_signal);
             }
         }
         else if (front.Blocks > 1)
         {
-            WakeOne();
+            _calls.WakeOne();
         }
     }
 
@@ -296,12 +286,7 @@ public sealed unsafe class CpuDevice : Device
 
         if (stream.Class == WorkClass.RealTime && Preempts)
         {
-            Volatile.Write(ref _unitsWanted, Units);
-            if (Interlocked.Decrement(ref _realTimeActive) == 0)
-            {
-                Volatile.Write(ref _preempting, 0);
-                Volatile.Write(ref _evicted, 0);
-            }
+            _gate.Remove();
         }
 
         launch.End(status, now);
@@ -314,45 +299,22 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>A unit turns to real-time work; the first one since the device had none clears the way.</summary>
     internal void Enter(ComputeUnit unit)
     {
-        Interlocked.Increment(ref _participants);
-        if (Interlocked.CompareExchange(ref _preempting, 1, 0) == 0)
+        _gate.Join();
+        if (_gate.TryBeginClearing())
         {
             ClearTheWay(unit);
-            Volatile.Write(ref _evicted, 1);
+            _gate.SetClear();
         }
         else if (Mode is ShareMode.Wait or ShareMode.ResetLeave)
         {
-            while (Volatile.Read(ref _preempting) == 1 && Volatile.Read(ref _evicted) == 0)
-            {
-                Thread.SpinWait(1);
-            }
+            _gate.AwaitClear();
         }
     }
 
-    internal void Leave() => Interlocked.Decrement(ref _participants);
+    internal void Leave() => _gate.Leave();
 
     /// <summary>Lets the calling unit go if the current real-time kernel needs fewer units than serve it.</summary>
-    internal bool TryLeaveForPadding()
-    {
-        if (Mode != ShareMode.ResetPadding)
-        {
-            return false;
-        }
-
-        var participants = Volatile.Read(ref _participants);
-        while (participants > Volatile.Read(ref _unitsWanted))
-        {
-            var seen = Interlocked.CompareExchange(ref _participants, participants - 1, participants);
-            if (seen == participants)
-            {
-                return true;
-            }
-
-            participants = seen;
-        }
-
-        return false;
-    }
+    internal bool TryLeaveForPadding() => Mode == ShareMode.ResetPadding && _gate.TryLeave();
 
     /// <summary>Records how a launch reached the units, when one of the first blocks of its first kernel starts.</summary>
     internal void OnFirstBlocks(KernelFront front, long now, long noticedAt, long clearedAt, bool wasRunning)
@@ -365,17 +327,10 @@ public sealed unsafe class CpuDevice : Device
         }
 
         launch.SpreadAt = now;
-        if (launch.Stream?.Class != WorkClass.RealTime || noticedAt < launch.SignalledAt || launch.SignalledAt == 0)
+        if (launch.Stream?.Class == WorkClass.RealTime && launch.SignalledAt != 0 && noticedAt >= launch.SignalledAt)
         {
-            return;
+            Statistics.Record(launch, noticedAt, clearedAt, wasRunning, _clockFrequency);
         }
-
-        var statistics = Statistics;
-        statistics.Flag.Record(NanosecondsOf(launch.SignalledAt - launch.SubmittedAt));
-        (wasRunning ? statistics.Running : statistics.Idle).Record(NanosecondsOf(noticedAt - launch.SignalledAt));
-        statistics.DeviceQueue.Record(NanosecondsOf(clearedAt - noticedAt));
-        statistics.HostQueue.Record(NanosecondsOf(now - clearedAt));
-        statistics.Total.Record(NanosecondsOf(now - launch.SubmittedAt));
     }
 
     internal void Remove(CpuStream stream)
@@ -426,21 +381,6 @@ public sealed unsafe class CpuDevice : Device
         _ => Options.Policy ?? new PriorityPolicy(Clock),
     };
 
-    /// <summary>Compiles the paths that the first preemption would otherwise compile while real-time work waits.</summary>
-    private static void CompileAhead()
-    {
-        const System.Reflection.BindingFlags All = System.Reflection.BindingFlags.DeclaredOnly |
-            System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Static |
-            System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic;
-        Type[] types = [typeof(ComputeUnit), typeof(CpuStream), typeof(CpuDevice), typeof(UnitContext), typeof(UnitParking),
-            typeof(ClaimWord), typeof(DeviceQueue), typeof(Launch), typeof(LatencyHistogram), typeof(UnitTimeline),
-            typeof(ThreadScheduling)];
-        foreach (var method in types.SelectMany(t => t.GetMethods(All)).Where(m => !m.IsAbstract && !m.ContainsGenericParameters))
-        {
-            RuntimeHelpers.PrepareMethod(method.MethodHandle);
-        }
-    }
-
     private void ClearTheWay(ComputeUnit unit)
     {
         long held = 0;
@@ -488,37 +428,6 @@ public sealed unsafe class CpuDevice : Device
         }
     }
 
-    /// <summary>
-    /// A unit that computes answers within a microsecond or two. One that does not has lost its CPU to another process, since
-    /// best-effort work ranks last there: raise it over them.
-    /// </summary>
-    private void BoostDisplaced(Launch launch)
-    {
-        var until = Now + _answerTicks;
-        var missing = true;
-        while (missing && Now < until)
-        {
-            missing = false;
-            foreach (var unit in _units)
-            {
-                missing |= !unit.IsServing;
-            }
-
-            if (launch.IsEnded)
-            {
-                return;
-            }
-        }
-
-        foreach (var unit in _units)
-        {
-            if (!unit.IsServing)
-            {
-                unit.Boost();
-            }
-        }
-    }
-
     private bool HasReady(WorkClass? only)
     {
         foreach (var stream in _streams)
@@ -543,24 +452,5 @@ public sealed unsafe class CpuDevice : Device
         }
 
         return true;
-    }
-
-    private void WakeAll()
-    {
-        foreach (var unit in _units)
-        {
-            unit.Wake();
-        }
-    }
-
-    private void WakeOne()
-    {
-        foreach (var unit in _units)
-        {
-            if (unit.TryWake())
-            {
-                return;
-            }
-        }
     }
 }

@@ -18,7 +18,7 @@ internal sealed class CpuStream : DeviceStream
     private readonly Lock _submit = new();
     private readonly DeviceQueue _queue;
     private readonly KernelFront[] _fronts = [new(), new()];
-    private readonly int[] _left;
+    private readonly LeftBlocks _left;
     private long _head;
     private long _tail;
     private long _forward;
@@ -26,7 +26,6 @@ internal sealed class CpuStream : DeviceStream
     private long _generation;
     private long _claim = ClaimWord.Empty;
     private int _done;
-    private int _leftCount;
     private int _phase = Idle;
     private long _queuedKernels;
     private long _serviceTicks;
@@ -40,7 +39,7 @@ internal sealed class CpuStream : DeviceStream
         Id = id;
         _host = new Launch[options.QueueCapacity];
         _queue = new DeviceQueue(Math.Max(CpuDevice.WaitQueueCapacity, device.DeviceQueueCapacity));
-        _left = new int[8 * device.Units];
+        _left = new LeftBlocks(device.Units);
     }
 
     public int Id { get; }
@@ -73,7 +72,7 @@ internal sealed class CpuStream : DeviceStream
 
             return Volatile.Read(ref _phase) switch
             {
-                Running => Volatile.Read(ref _leftCount) > 0 || ClaimWord.HasBlock(Volatile.Read(ref _claim)),
+                Running => !_left.IsEmpty || ClaimWord.HasBlock(Volatile.Read(ref _claim)),
                 Idle => Depth > 0,
                 _ => false,
             };
@@ -163,8 +162,10 @@ internal sealed class CpuStream : DeviceStream
             FetchNext();
         }
 
-        if (Volatile.Read(ref _leftCount) > 0 && TryTakeLeft(out claim))
+        if (!_left.IsEmpty && _left.TryTake(out var left))
         {
+            // A left block keeps its kernel at the front, so the current generation is its own.
+            claim = new BlockClaim(_fronts[_generation & 1], left, true);
             return true;
         }
 
@@ -183,17 +184,7 @@ internal sealed class CpuStream : DeviceStream
     }
 
     /// <summary>Gives a started block back to be repeated, on any unit.</summary>
-    public void Return(int block)
-    {
-        for (var slot = 0; ; slot = (slot + 1) % _left.Length)
-        {
-            if (Interlocked.CompareExchange(ref _left[slot], block + 1, 0) == 0)
-            {
-                Interlocked.Increment(ref _leftCount);
-                return;
-            }
-        }
-    }
+    public void Return(int block) => _left.Add(block);
 
     /// <summary>Counts a block as done; the unit that finishes the last one brings the next kernel to the front.</summary>
     public void Finish(KernelFront front)
@@ -232,7 +223,7 @@ internal sealed class CpuStream : DeviceStream
                 var kernel = _queue.Pop();
                 if (fetchEach)
                 {
-                    ExitEveryBlock(kernel.Launch.Program.Kernels[kernel.KernelIndex].Blocks);
+                    ClaimWord.Exhaust(kernel.Launch.Program.Kernels[kernel.KernelIndex].Blocks);
                 }
             }
 
@@ -268,14 +259,6 @@ internal sealed class CpuStream : DeviceStream
         _device.Remove(this);
     }
 
-    private static void ExitEveryBlock(int blocks)
-    {
-        var word = ClaimWord.Pack(1, blocks);
-        while (ClaimWord.HasBlock(Interlocked.Increment(ref word)))
-        {
-        }
-    }
-
     private void Enqueue(Launch launch, long now)
     {
         launch.Sequence = _device.NextSequence();
@@ -302,26 +285,10 @@ internal sealed class CpuStream : DeviceStream
         }
     }
 
-    private bool TryTakeLeft(out BlockClaim claim)
-    {
-        for (var slot = 0; slot < _left.Length; slot++)
-        {
-            if (Volatile.Read(ref _left[slot]) != 0 && Interlocked.Exchange(ref _left[slot], 0) is var block and > 0)
-            {
-                Interlocked.Decrement(ref _leftCount);
-                // A left block keeps its kernel at the front, so the current generation is its own.
-                claim = new BlockClaim(_fronts[_generation & 1], block - 1, true);
-                return true;
-            }
-        }
-
-        claim = default;
-        return false;
-    }
-
     private void Advance(KernelFront front)
     {
         var launch = front.Launch;
+        launch.CompletedKernels = front.KernelIndex + 1;
         if (front.IsVoid)
         {
             EndHead(launch, launch.Failure is null ? LaunchStatus.Cancelled : LaunchStatus.Failed);

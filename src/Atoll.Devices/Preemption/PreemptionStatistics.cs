@@ -57,6 +57,17 @@ public sealed class PreemptionStatistics
 
     public LatencyHistogram Total { get; } = new();
 
+    /// <summary>Records how a launch reached the units, once every block that could start at once has started.</summary>
+    internal void Record(Launch launch, long noticedAt, long clearedAt, bool wasRunning, long clockFrequency)
+    {
+        long Nanoseconds(long ticks) => clockFrequency == 1_000_000_000 ? ticks : ticks * 1_000_000_000 / clockFrequency;
+        Flag.Record(Nanoseconds(launch.SignalledAt - launch.SubmittedAt));
+        (wasRunning ? Running : Idle).Record(Nanoseconds(noticedAt - launch.SignalledAt));
+        DeviceQueue.Record(Nanoseconds(clearedAt - noticedAt));
+        HostQueue.Record(Nanoseconds(launch.SpreadAt - clearedAt));
+        Total.Record(Nanoseconds(launch.SpreadAt - launch.SubmittedAt));
+    }
+
     /// <summary>Starts counting anew, e.g. after a warm-up.</summary>
     public void Clear()
     {

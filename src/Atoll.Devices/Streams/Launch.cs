@@ -1,5 +1,6 @@
 namespace Atoll.Devices;
 
+/// <summary>Where a launch is between submit and end.</summary>
 public enum LaunchStatus
 {
     /// <summary>Never submitted, or ready to be submitted again.</summary>
@@ -74,6 +75,9 @@ public sealed class Launch
 
     public bool IsEnded => Status is not (LaunchStatus.Idle or LaunchStatus.Queued or LaunchStatus.Running);
 
+    /// <summary>Kernels of the program that are complete.</summary>
+    public int CompletedKernels { get; internal set; }
+
     public Exception? Failure { get; internal set; }
 
     /// <summary>Device timestamps: entry of submit, first block claimed, last needed unit started, end.</summary>
@@ -117,6 +121,7 @@ public sealed class Launch
         Stream = stream;
         CancelRequested = false;
         StartedBlocks = 0;
+        CompletedKernels = 0;
         IsPadded = false;
         Failure = null;
         SubmittedAt = now;

@@ -20,6 +20,7 @@ public enum ElementType
     BFloat16 = 16,
 }
 
+/// <summary>Sizes of element types.</summary>
 public static class ElementTypes
 {
     /// <summary>Size of one element in bytes.</summary>

@@ -103,8 +103,9 @@ internal sealed class DisbBestEffortClient : IDisposable
 
     public string Model { get; }
 
-    /// <summary>Inferences ended so far.</summary>
-    public int Completed => Volatile.Read(ref _completed);
+    /// <summary>Inferences ended so far, with the finished part of the one that runs.</summary>
+    public double Completed =>
+        Volatile.Read(ref _completed) + ((double)_launch.CompletedKernels / _launch.Program.Kernels.Length % 1);
 
     public void Start() => _stream.Submit(_launch);
 

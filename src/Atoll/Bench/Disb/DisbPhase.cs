@@ -82,7 +82,7 @@ internal sealed class DisbPhase(CpuDevice device, IReadOnlyList<(DisbTask Task, 
         }
 
         var elapsed = clock.GetElapsedTime(start).TotalSeconds;
-        var counts = bestEffort.Select(client => (client.Model, (double)client.Completed)).ToArray();
+        var counts = bestEffort.Select(client => (client.Model, client.Completed)).ToArray();
         var statistics = device.Statistics;
         var result = new DisbMeasurement
         {

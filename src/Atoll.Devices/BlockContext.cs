@@ -36,10 +36,14 @@ public abstract unsafe class BlockContext : IDisposable
     /// <summary>Answers a changed word; true means that the running block must be left.</summary>
     private protected abstract bool OnSignal();
 
-    /// <summary>A context that is never signalled: for tests, warm-up and reference runs on the calling thread.</summary>
+    /// <summary>
+    /// A context that is never signalled: for tests, warm-up and reference runs on the calling thread.
+    /// </summary>
     public static BlockContext CreateUndisturbed(int scratchBytes = 4 << 20) => new UndisturbedContext(scratchBytes);
 
-    /// <summary>A context that asks a block to leave at the given yield point, counted from 0: for tests of repetition.</summary>
+    /// <summary>
+    /// A context that asks a block to leave at the given yield point, counted from 0: for tests of repetition.
+    /// </summary>
     public static BlockContext CreateLeaving(long yieldPoint, int scratchBytes = 4 << 20) =>
         new LeavingContext(yieldPoint, scratchBytes);
 

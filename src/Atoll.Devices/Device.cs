@@ -40,7 +40,8 @@ public abstract class Device : IDisposable
     public DeviceClient CreateClient(string name, long memoryBudgetBytes) => new(this, name, memoryBudgetBytes);
 
     /// <summary>Allocates zeroed memory within the client's budget and the device's size.</summary>
-    /// <exception cref="DeviceException">Budget or device memory exceeded; says both limits and what is in use.</exception>
+    /// <exception cref="DeviceException">Budget or device memory exceeded; says both limits and what is in
+    /// use.</exception>
     public DeviceBuffer Allocate(long bytes, DeviceClient? client = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
@@ -57,7 +58,8 @@ public abstract class Device : IDisposable
             if (bytes > MemoryBytes - _bytesInUse)
             {
                 throw new DeviceException(DeviceError.OutOfMemory,
-                    $"{bytes} bytes asked for on {Name}: {_bytesInUse} of {MemoryBytes} bytes are in use (setting device.memory)");
+                    $"{bytes} bytes asked for on {Name}: {_bytesInUse} of {MemoryBytes} bytes are in use (setting " +
+                        $"device.memory)");
             }
 
             client.BytesInUse += bytes;
@@ -69,7 +71,8 @@ public abstract class Device : IDisposable
     }
 
     /// <summary>Checks and classifies a sequence of kernels and makes a program of it.</summary>
-    /// <exception cref="DeviceException">No kernels, a foreign or freed buffer, or more scratch than a unit has.</exception>
+    /// <exception cref="DeviceException">No kernels, a foreign or freed buffer, or more scratch than a unit
+    /// has.</exception>
     public Program Load(string name, IReadOnlyList<Kernel> kernels)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
@@ -154,7 +157,8 @@ public abstract class Device : IDisposable
         if (kernel.ScratchBytes > ScratchBytes)
         {
             throw new DeviceException(DeviceError.InvalidProgram,
-                $"kernel '{kernel.Name}' of '{program}' needs {kernel.ScratchBytes} scratch bytes; a unit of {Name} has {ScratchBytes}");
+                $"kernel '{kernel.Name}' of '{program}' needs {kernel.ScratchBytes} scratch bytes; a unit of {Name} " +
+                    $"has {ScratchBytes}");
         }
 
         foreach (var access in kernel.Accesses)
@@ -168,7 +172,8 @@ public abstract class Device : IDisposable
             if (access.Offset < 0 || access.Length < 0 || access.Offset > access.Buffer.Length - access.Length)
             {
                 throw new DeviceException(DeviceError.InvalidProgram,
-                    $"kernel '{kernel.Name}' of '{program}' names bytes {access.Offset}+{access.Length} of a buffer of {access.Buffer.Length}");
+                    $"kernel '{kernel.Name}' of '{program}' names bytes {access.Offset}+{access.Length} of a buffer " +
+                        $"of {access.Buffer.Length}");
             }
         }
 

@@ -13,7 +13,9 @@ public enum DeviceError
     Unsupported,
 }
 
-/// <summary>A device's environment failed or a request to it was wrong; the message says what, where, limit and setting.</summary>
+/// <summary>
+/// A device's environment failed or a request to it was wrong; the message says what, where, limit and setting.
+/// </summary>
 public sealed class DeviceException(DeviceError error, string message) : Exception(message)
 {
     public DeviceError Error { get; } = error;

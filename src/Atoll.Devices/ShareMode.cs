@@ -18,7 +18,9 @@ public enum ShareMode
     /// <summary>Reset, flag-and-leave form: running blocks are left at a yield point and repeated later.</summary>
     ResetLeave,
 
-    /// <summary>Reset: real-time runs nested at the yield point of the running block, which then goes on; nothing repeats.</summary>
+    /// <summary>
+    /// Reset: real-time runs nested at the yield point of the running block, which then goes on; nothing repeats.
+    /// </summary>
     Reset,
 
     /// <summary>Reset, and best-effort blocks fill the compute units that a real-time kernel leaves idle.</summary>

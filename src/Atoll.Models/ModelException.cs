@@ -16,8 +16,11 @@ public enum ModelError
     WriteFailed,
 }
 
-/// <summary>A model could not be read, checked, compiled or written; the message says what, where, limit and setting.</summary>
-public sealed class ModelException(ModelError error, string message, Exception? inner = null) : Exception(message, inner)
+/// <summary>
+/// A model could not be read, checked, compiled or written; the message says what, where, limit and setting.
+/// </summary>
+public sealed class ModelException(ModelError error, string message, Exception? inner = null)
+    : Exception(message, inner)
 {
     public ModelError Error { get; } = error;
 }

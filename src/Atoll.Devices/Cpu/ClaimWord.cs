@@ -3,8 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Atoll.Devices;
 
 /// <summary>
-/// The atomic word from which units claim blocks: generation (24 bits), block count (20), next block (20). One increment
-/// claims a block of whichever kernel is current at that instant, so a slow unit can never claim from a kernel that is over.
+/// The atomic word from which units claim blocks: generation (24 bits), block count (20), next block (20). One
+/// increment
+/// claims a block of whichever kernel is current at that instant, so a slow unit can never claim from a kernel that is
+/// over.
 /// </summary>
 internal static class ClaimWord
 {
@@ -32,7 +34,9 @@ internal static class ClaimWord
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool HasBlock(long word) => Next(word) < Blocks(word);
 
-    /// <summary>Claims every block of a kernel only to exit, as queued blocks do under a flag that says to die.</summary>
+    /// <summary>
+    /// Claims every block of a kernel only to exit, as queued blocks do under a flag that says to die.
+    /// </summary>
     public static void Exhaust(int blocks)
     {
         var word = Pack(1, blocks);

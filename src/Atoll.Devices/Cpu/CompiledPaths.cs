@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace Atoll.Devices;
 
-/// <summary>Compiles the device's own code before the first launch, or the first preemption would wait for the compiler.</summary>
+/// <summary>
+/// Compiles the device's own code before the first launch, or the first preemption would wait for the compiler.
+/// </summary>
 internal static class CompiledPaths
 {
     private const BindingFlags Declared = BindingFlags.DeclaredOnly | BindingFlags.Instance | BindingFlags.Static |
@@ -11,8 +13,10 @@ internal static class CompiledPaths
 
     private static readonly Type[] Types =
     [
-        typeof(ComputeUnit), typeof(CpuStream), typeof(CpuDevice), typeof(UnitContext), typeof(UnitParking), typeof(UnitCalls),
-        typeof(ClaimWord), typeof(DeviceQueue), typeof(LeftBlocks), typeof(RealTimeGate), typeof(Launch), typeof(LatencyHistogram),
+        typeof(ComputeUnit), typeof(CpuStream), typeof(CpuDevice), typeof(UnitContext), typeof(UnitParking),
+            typeof(UnitCalls),
+        typeof(ClaimWord), typeof(DeviceQueue), typeof(LeftBlocks), typeof(RealTimeGate), typeof(Launch),
+            typeof(LatencyHistogram),
         typeof(PreemptionStatistics), typeof(UnitTimeline), typeof(ThreadScheduling), typeof(PaddingGuard),
     ];
 

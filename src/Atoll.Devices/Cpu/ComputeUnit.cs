@@ -12,7 +12,8 @@ internal sealed class ComputeUnit : IDisposable
     // A unit serves one best-effort stream this long before it asks the policy again.
     private static readonly TimeSpan Quantum = TimeSpan.FromMicroseconds(200);
 
-    // How the operating system ranks the thread: behind everything, raised by a submitter, or first among ordinary threads.
+    // How the operating system ranks the thread: behind everything, raised by a submitter, or first among ordinary
+    // threads.
     private const int Background = 0;
     private const int Boosted = 1;
     private const int Ordinary = 2;
@@ -73,7 +74,8 @@ internal sealed class ComputeUnit : IDisposable
     public void Start() => _thread.Start();
 
     /// <summary>
-    /// Called by a submitter when the unit does not answer: another process holds its CPU. The unit steps back by itself once
+    /// Called by a submitter when the unit does not answer: another process holds its CPU. The unit steps back by
+    /// itself once
     /// it has come to run.
     /// </summary>
     public void Boost()
@@ -339,7 +341,8 @@ internal sealed class ComputeUnit : IDisposable
         {
             Pause();
             // The clock costs more than the check, so it is read now and then only.
-            if ((++spins & 31) == 0 && _device.Now is var now && now > until && now > _device.AwakeUntil && !_device.HasRealTime)
+            if ((++spins & 31) == 0 && _device.Now is var now && now > until && now > _device.AwakeUntil &&
+                !_device.HasRealTime)
             {
                 Park();
                 return;

@@ -3,12 +3,15 @@ using System.Runtime.InteropServices;
 namespace Atoll.Devices;
 
 /// <summary>
-/// The processor as an accelerator: pinned worker threads are its compute units. Real-time work reaches a busy unit at the
+/// The processor as an accelerator: pinned worker threads are its compute units. Real-time work reaches a busy unit at
+/// the
 /// next yield point of its running block, within about a microsecond, whatever is queued.
 /// </summary>
 public sealed unsafe class CpuDevice : Device
 {
-    /// <summary>A device queue that nobody can edit may as well be long: REEF's wait-based baseline uses the same.</summary>
+    /// <summary>
+    /// A device queue that nobody can edit may as well be long: REEF's wait-based baseline uses the same.
+    /// </summary>
     internal const int WaitQueueCapacity = 1024;
 
     private readonly Lock _streamsLock = new();
@@ -38,12 +41,15 @@ public sealed unsafe class CpuDevice : Device
         if (Units < 1 || Units > cpus.Count)
         {
             throw new DeviceException(DeviceError.InvalidSetting,
-                $"{Units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting device.name, cpu:N)");
+                $"{Units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting " +
+                    $"device.name, cpu:N)");
         }
 
         if (options.DeviceQueueCapacity < 1)
         {
-            throw new DeviceException(DeviceError.InvalidSetting, $"device queue capacity {options.DeviceQueueCapacity}: at least 1 is needed");
+            throw new DeviceException(
+                DeviceError.InvalidSetting,
+                $"device queue capacity {options.DeviceQueueCapacity}: at least 1 is needed");
         }
 
         _mode = options.Mode;
@@ -76,7 +82,8 @@ public sealed unsafe class CpuDevice : Device
 
     /// <summary>Unit time in seconds spent on blocks of the class since the device was made, over all units.</summary>
     public double BusySeconds(WorkClass workClass) =>
-        _units.Sum(u => workClass == WorkClass.RealTime ? u.RealTimeTicks : u.BestEffortTicks) / (double)_clockFrequency;
+        _units.Sum(u => workClass == WorkClass.RealTime ? u.RealTimeTicks : u.BestEffortTicks) / (
+            double)_clockFrequency;
 
     /// <summary>Blocks of the class run since the device was made, repeated ones counted each time.</summary>
     public long BlocksRun(WorkClass workClass) =>
@@ -277,7 +284,8 @@ public sealed unsafe class CpuDevice : Device
         {
             var program = launch.Program;
             var took = now - launch.StartedAt;
-            program.ExpectedTicks = program.ExpectedTicks == 0 ? took : program.ExpectedTicks + ((took - program.ExpectedTicks) / 8);
+            program.ExpectedTicks = program.ExpectedTicks == 0 ? took
+                : program.ExpectedTicks + ((took - program.ExpectedTicks) / 8);
             lock (program.Guarding)
             {
                 program.Guard?.Ended(launch.IsPadded, MicrosecondsBetween(launch.StartedAt, now));
@@ -316,7 +324,9 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Lets the calling unit go if the current real-time kernel needs fewer units than serve it.</summary>
     internal bool TryLeaveForPadding() => Mode == ShareMode.ResetPadding && _gate.TryLeave();
 
-    /// <summary>Records how a launch reached the units, when one of the first blocks of its first kernel starts.</summary>
+    /// <summary>
+    /// Records how a launch reached the units, when one of the first blocks of its first kernel starts.
+    /// </summary>
     internal void OnFirstBlocks(KernelFront front, long now, long noticedAt, long clearedAt, bool wasRunning)
     {
         var launch = front.Launch;

@@ -3,7 +3,9 @@ namespace Atoll.Devices;
 /// <summary>How a <see cref="CpuDevice"/> is built.</summary>
 public sealed record CpuDeviceOptions
 {
-    /// <summary>Compute units, each a thread pinned to a CPU of its own; 0 = one per CPU that the process may use.</summary>
+    /// <summary>
+    /// Compute units, each a thread pinned to a CPU of its own; 0 = one per CPU that the process may use.
+    /// </summary>
     public int Units { get; init; }
 
     public ShareMode Mode { get; init; } = ShareMode.ResetPadding;
@@ -11,17 +13,22 @@ public sealed record CpuDeviceOptions
     /// <summary>Order among streams of one class. Null: <see cref="PriorityPolicy"/> with its defaults.</summary>
     public IPolicy? Policy { get; init; }
 
-    /// <summary>Kernels of one stream that may sit between host queue and units; null: 4, or 1024 under wait-based preemption.</summary>
+    /// <summary>
+    /// Kernels of one stream that may sit between host queue and units; null: 4, or 1024 under wait-based preemption.
+    /// </summary>
     public int? DeviceQueueCapacity { get; init; }
 
-    /// <summary>Most bytes that all buffers together may hold. Default: 3/4 of the memory that the process may use.</summary>
+    /// <summary>
+    /// Most bytes that all buffers together may hold. Default: 3/4 of the memory that the process may use.
+    /// </summary>
     public long MemoryBytes { get; init; } = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3;
 
     /// <summary>How long an idle unit spins before it sleeps. Default 60 us.</summary>
     public TimeSpan SpinTime { get; init; } = TimeSpan.FromMicroseconds(60);
 
     /// <summary>
-    /// Longest time that ready best-effort work may get no block while real-time work saturates the device; then one block
+    /// Longest time that ready best-effort work may get no block while real-time work saturates the device; then one
+    /// block
     /// of it runs between two real-time kernels. Default 100 ms.
     /// </summary>
     public TimeSpan StarvationLimit { get; init; } = TimeSpan.FromMilliseconds(100);

@@ -3,8 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Atoll.Devices;
 
 /// <summary>
-/// A stream of a <see cref="CpuDevice"/>. Launches wait in the host queue, kernels are forwarded into a bounded device queue,
-/// and one kernel at a time is the front whose blocks units claim. Submitters touch the host queue only; the rest is advanced
+/// A stream of a <see cref="CpuDevice"/>. Launches wait in the host queue, kernels are forwarded into a bounded device
+/// queue,
+/// and one kernel at a time is the front whose blocks units claim. Submitters touch the host queue only; the rest is
+/// advanced
 /// by whichever unit finished the last block, so no lock is shared between a submitter and a unit.
 /// </summary>
 internal sealed class CpuStream : DeviceStream
@@ -33,7 +35,8 @@ internal sealed class CpuStream : DeviceStream
     private int _queueOwner;
     private volatile bool _isClosed;
 
-    public CpuStream(CpuDevice device, int id, DeviceClient client, StreamOptions options) : base(device, client, options)
+    public CpuStream(CpuDevice device, int id, DeviceClient client, StreamOptions options)
+        : base(device, client, options)
     {
         _device = device;
         Id = id;
@@ -186,7 +189,9 @@ internal sealed class CpuStream : DeviceStream
     /// <summary>Gives a started block back to be repeated, on any unit.</summary>
     public void Return(int block) => _left.Add(block);
 
-    /// <summary>Counts a block as done; the unit that finishes the last one brings the next kernel to the front.</summary>
+    /// <summary>
+    /// Counts a block as done; the unit that finishes the last one brings the next kernel to the front.
+    /// </summary>
     public void Finish(KernelFront front)
     {
         if (Interlocked.Increment(ref _done) == front.Blocks)
@@ -204,7 +209,8 @@ internal sealed class CpuStream : DeviceStream
     }
 
     /// <summary>
-    /// Takes the device queue's kernels back to the host queue. Under wait-based preemption each is first fetched and its
+    /// Takes the device queue's kernels back to the host queue. Under wait-based preemption each is first fetched and
+    /// its
     /// blocks claimed only to exit, as on a device whose queue cannot be edited. Returns how many kernels came back.
     /// </summary>
     public int Evict(bool fetchEach)
@@ -301,7 +307,9 @@ internal sealed class CpuStream : DeviceStream
         FetchNext();
     }
 
-    /// <summary>Publishes the next runnable kernel as the front, or goes idle. The caller owns the Advancing phase.</summary>
+    /// <summary>
+    /// Publishes the next runnable kernel as the front, or goes idle. The caller owns the Advancing phase.
+    /// </summary>
     private void FetchNext()
     {
         while (true)
@@ -383,7 +391,9 @@ internal sealed class CpuStream : DeviceStream
         }
     }
 
-    /// <summary>Ends the launch at the head; takes what is left of it out of both queues first, since it may be submitted again.</summary>
+    /// <summary>
+    /// Ends the launch at the head; takes what is left of it out of both queues first, since it may be submitted again.
+    /// </summary>
     private void EndHead(Launch launch, LaunchStatus status)
     {
         OwnQueue();

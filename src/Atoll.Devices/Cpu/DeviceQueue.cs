@@ -4,7 +4,8 @@ namespace Atoll.Devices;
 internal record struct QueuedKernel(Launch Launch, int KernelIndex, long HostIndex);
 
 /// <summary>
-/// The bounded ring between a stream's host queue and its front; how much of it may be used, the share mode says. Touched by
+/// The bounded ring between a stream's host queue and its front; how much of it may be used, the share mode says.
+/// Touched by
 /// one unit at a time.
 /// </summary>
 internal sealed class DeviceQueue(int capacity)

@@ -5,14 +5,20 @@ namespace Atoll.Devices;
 /// <summary>How the operating system treats the device's threads, from the strongest right to none.</summary>
 public enum SchedulingRights
 {
-    /// <summary>Units compute best-effort work under SCHED_IDLE and real-time work at nice -20; submitters may be SCHED_FIFO.</summary>
+    /// <summary>
+    /// Units compute best-effort work under SCHED_IDLE and real-time work at nice -20; submitters may be SCHED_FIFO.
+    /// </summary>
     Full,
 
-    /// <summary>All threads are ordinary: a submitter on a busy core waits for a scheduler slice of milliseconds.</summary>
+    /// <summary>
+    /// All threads are ordinary: a submitter on a busy core waits for a scheduler slice of milliseconds.
+    /// </summary>
     Plain,
 }
 
-/// <summary>Linux scheduling of the calling thread: affinity, SCHED_FIFO, SCHED_IDLE, nice. Elsewhere nothing happens.</summary>
+/// <summary>
+/// Linux scheduling of the calling thread: affinity, SCHED_FIFO, SCHED_IDLE, nice. Elsewhere nothing happens.
+/// </summary>
 public static unsafe partial class ThreadScheduling
 {
     private const int PolicyOther = 0;
@@ -74,7 +80,9 @@ public static unsafe partial class ThreadScheduling
         return OperatingSystem.IsLinux() && SetAffinity(0, 128, mask) == 0;
     }
 
-    /// <summary>Puts the calling thread ahead of every ordinary thread; for submitters that sleep most of the time.</summary>
+    /// <summary>
+    /// Puts the calling thread ahead of every ordinary thread; for submitters that sleep most of the time.
+    /// </summary>
     public static bool TryFifo(int priority) => TrySet(PolicyFifo, 0, priority);
 
     /// <summary>The same for another thread of this process, by its system id.</summary>
@@ -98,7 +106,9 @@ public static unsafe partial class ThreadScheduling
         }
     }
 
-    /// <summary>Sleeps on the calling thread without spinning, to the precision of the system's timers (about 50 us).</summary>
+    /// <summary>
+    /// Sleeps on the calling thread without spinning, to the precision of the system's timers (about 50 us).
+    /// </summary>
     public static void SleepPrecisely(TimeSpan time)
     {
         if (!OperatingSystem.IsLinux())
@@ -120,7 +130,9 @@ public static unsafe partial class ThreadScheduling
             return false;
         }
 
-        var attributes = new Attributes { Size = (uint)sizeof(Attributes), Policy = (uint)policy, Nice = nice, Priority = (uint)priority };
+        var attributes =
+            new Attributes { Size = (uint)sizeof(Attributes), Policy = (uint)policy, Nice = nice,
+            Priority = (uint)priority };
         return SystemCall(SetAttributeCall, thread, &attributes, 0) == 0;
     }
 

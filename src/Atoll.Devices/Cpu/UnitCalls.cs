@@ -25,7 +25,8 @@ internal sealed class UnitCalls(CpuDevice device, ComputeUnit[] units)
     }
 
     /// <summary>
-    /// A unit that computes answers within a microsecond or two. One that does not has lost its CPU to another process, since
+    /// A unit that computes answers within a microsecond or two. One that does not has lost its CPU to another process,
+    /// since
     /// best-effort work ranks last there: raise it over them.
     /// </summary>
     public void BoostDisplaced(Launch launch)

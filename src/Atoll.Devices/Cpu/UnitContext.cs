@@ -27,7 +27,9 @@ internal sealed unsafe class UnitContext : BlockContext
 
     public bool HasNews => Volatile.Read(ref *Word) != Seen;
 
-    /// <summary>Takes note of everything signalled so far; call before looking at the state that the signals speak of.</summary>
+    /// <summary>
+    /// Takes note of everything signalled so far; call before looking at the state that the signals speak of.
+    /// </summary>
     public void Look() => Seen = Volatile.Read(ref *Word);
 
     private protected override bool OnSignal()

@@ -12,14 +12,18 @@ internal sealed unsafe partial class UnitParking : IDisposable
     private const int WaitPrivate = 128;
     private const int WakePrivate = 129;
     private readonly int* _asleep = (int*)NativeMemory.AlignedAlloc(64, 64);
-    private readonly bool _hasFutex = OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64;
+    private readonly bool _hasFutex = OperatingSystem.IsLinux() &&
+        RuntimeInformation.ProcessArchitecture == Architecture.X64;
     private readonly object _monitor = new();
 
     public UnitParking() => *_asleep = 0;
 
     public bool IsAsleep => Volatile.Read(ref *_asleep) != 0;
 
-    /// <summary>Announces sleep with a full fence: what the caller checks afterwards, a waker has published before or will wake for.</summary>
+    /// <summary>
+    /// Announces sleep with a full fence: what the caller checks afterwards, a waker has published before or will wake
+    /// for.
+    /// </summary>
     public void Announce() => Interlocked.Exchange(ref *_asleep, 1);
 
     public void Withdraw() => Volatile.Write(ref *_asleep, 0);

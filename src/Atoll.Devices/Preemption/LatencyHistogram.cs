@@ -3,7 +3,8 @@ using System.Numerics;
 namespace Atoll.Devices;
 
 /// <summary>
-/// Counts durations in logarithmic buckets (32 per octave, so a read-out is within 3.2 % of the true value) from 1 ns to
+/// Counts durations in logarithmic buckets (32 per octave, so a read-out is within 3.2 % of the true value) from 1 ns
+/// to
 /// about 18 minutes. Recording is lock-free and allocates nothing; reading while others record is approximate.
 /// </summary>
 public sealed class LatencyHistogram
@@ -32,7 +33,9 @@ public sealed class LatencyHistogram
         }
     }
 
-    /// <summary>The duration in nanoseconds that a share <paramref name="quantile"/> (0 to 1) of the records do not exceed.</summary>
+    /// <summary>
+    /// The duration in nanoseconds that a share <paramref name="quantile"/> (0 to 1) of the records do not exceed.
+    /// </summary>
     public double Quantile(double quantile)
     {
         var total = Count;

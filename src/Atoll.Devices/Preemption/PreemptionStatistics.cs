@@ -37,7 +37,8 @@ public sealed class PreemptionStatistics
 
     /// <summary>Mean cost of choosing what to pad, in clock ticks.</summary>
     public double MeanSelectionTicks =>
-        Interlocked.Read(ref SelectionCount) is var count and > 0 ? (double)Interlocked.Read(ref SelectionTicks) / count : 0;
+        Interlocked.Read(ref SelectionCount) is var count and > 0 ? (double)Interlocked.Read(ref SelectionTicks) / count
+            : 0;
 
     internal void AddSelection(long ticks)
     {
@@ -57,10 +58,13 @@ public sealed class PreemptionStatistics
 
     public LatencyHistogram Total { get; } = new();
 
-    /// <summary>Records how a launch reached the units, once every block that could start at once has started.</summary>
+    /// <summary>
+    /// Records how a launch reached the units, once every block that could start at once has started.
+    /// </summary>
     internal void Record(Launch launch, long noticedAt, long clearedAt, bool wasRunning, long clockFrequency)
     {
-        long Nanoseconds(long ticks) => clockFrequency == 1_000_000_000 ? ticks : ticks * 1_000_000_000 / clockFrequency;
+        long Nanoseconds(long ticks) =>
+            clockFrequency == 1_000_000_000 ? ticks : ticks * 1_000_000_000 / clockFrequency;
         Flag.Record(Nanoseconds(launch.SignalledAt - launch.SubmittedAt));
         (wasRunning ? Running : Idle).Record(Nanoseconds(noticedAt - launch.SignalledAt));
         DeviceQueue.Record(Nanoseconds(clearedAt - noticedAt));

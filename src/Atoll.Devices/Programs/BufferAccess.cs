@@ -11,7 +11,9 @@ public enum AccessKind
     Accumulate = 4 | Read | Write,
 }
 
-/// <summary>A byte range of a buffer that a kernel reads or writes, declared so that replay safety can be proven.</summary>
+/// <summary>
+/// A byte range of a buffer that a kernel reads or writes, declared so that replay safety can be proven.
+/// </summary>
 public readonly record struct BufferAccess(DeviceBuffer Buffer, long Offset, long Length, AccessKind Kind)
 {
     public static BufferAccess Read(DeviceBuffer buffer) => new(buffer, 0, buffer.Length, AccessKind.Read);

@@ -1,6 +1,8 @@
 namespace Atoll.Devices;
 
-/// <summary>A sequence of kernels that a device has checked and accepted; each runs after the one before it is complete.</summary>
+/// <summary>
+/// A sequence of kernels that a device has checked and accepted; each runs after the one before it is complete.
+/// </summary>
 public sealed class Program
 {
     internal Program(Device device, string name, IReadOnlyList<Kernel> kernels)
@@ -11,10 +13,14 @@ public sealed class Program
         Analysis = ReplayAnalysis.Of(Kernels);
     }
 
-    /// <summary>Running mean of the unit time that one launch takes, in clock ticks; 0 until one was measured.</summary>
+    /// <summary>
+    /// Running mean of the unit time that one launch takes, in clock ticks; 0 until one was measured.
+    /// </summary>
     internal long ExpectedTicks;
 
-    /// <summary>Measures what padding costs this program's real-time launches; used under <see cref="Guarding"/>.</summary>
+    /// <summary>
+    /// Measures what padding costs this program's real-time launches; used under <see cref="Guarding"/>.
+    /// </summary>
     internal PaddingGuard? Guard;
 
     internal readonly Lock Guarding = new();

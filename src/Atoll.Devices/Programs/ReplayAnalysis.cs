@@ -43,7 +43,8 @@ public sealed class ReplayAnalysis
         }
 
         var reads = kernel.Accesses.Where(a => a.Kind.HasFlag(AccessKind.Read)).ToArray();
-        var overwritesInput = kernel.Accesses.Any(w => w.Kind.HasFlag(AccessKind.Write) && reads.Any(r => r.Overlaps(w)));
+        var overwritesInput =
+            kernel.Accesses.Any(w => w.Kind.HasFlag(AccessKind.Write) && reads.Any(r => r.Overlaps(w)));
         return overwritesInput ? KernelEffect.InPlace : KernelEffect.Idempotent;
     }
 

@@ -65,7 +65,9 @@ public sealed class Launch
     /// <summary>Device timestamp before which the launch must start, or it is dropped as late; 0 = none.</summary>
     public long Deadline { get; set; }
 
-    /// <summary>Runs on a compute unit when the launch ends; may submit it again. Must be brief, must not block or throw.</summary>
+    /// <summary>
+    /// Runs on a compute unit when the launch ends; may submit it again. Must be brief, must not block or throw.
+    /// </summary>
     public Action<Launch>? OnEnded { get; set; }
 
     /// <summary>For the caller's use, e.g. in <see cref="OnEnded"/>.</summary>
@@ -85,7 +87,9 @@ public sealed class Launch
 
     public long StartedAt { get; internal set; }
 
-    /// <summary>When all blocks that could start at once (at most one per unit) of the first kernel had started.</summary>
+    /// <summary>
+    /// When all blocks that could start at once (at most one per unit) of the first kernel had started.
+    /// </summary>
     public long SpreadAt { get; internal set; }
 
     public long EndedAt { get; internal set; }

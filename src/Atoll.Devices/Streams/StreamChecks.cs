@@ -9,7 +9,8 @@ internal static class StreamChecks
         if (options.Client is { } client && !ReferenceEquals(client.Device, device))
         {
             throw new DeviceException(DeviceError.ForeignObject,
-                $"client '{client.Name}' of stream '{options.Name}' belongs to {client.Device.Name}, not to {device.Name}");
+                $"client '{client.Name}' of stream '{options.Name}' belongs to {client.Device.Name}, not to " +
+                    $"{device.Name}");
         }
 
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Weight);

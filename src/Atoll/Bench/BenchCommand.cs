@@ -5,7 +5,8 @@ namespace Atoll;
 /// <summary>`atoll bench NAME`: the measurements behind every number that the documentation states.</summary>
 internal static class BenchCommand
 {
-    public static Command Create(TimeProvider clock) => new("bench", "Measure this machine: preemption, sharing, peers.")
+    public static Command Create(TimeProvider clock) =>
+        new("bench", "Measure this machine: preemption, sharing, peers.")
     {
         PreemptCommand.Create(clock),
         DisbCommand.Create(clock),

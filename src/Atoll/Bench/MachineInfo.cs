@@ -12,7 +12,8 @@ internal static class MachineInfo
             var line = File.Exists(CpuFile)
                 ? File.ReadLines(CpuFile).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))
                 : null;
-            return line is null ? "unknown processor" : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
+            return line is null ? "unknown processor"
+                : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
         }
     }
 }

@@ -4,7 +4,8 @@ using Atoll.Devices;
 namespace Atoll;
 
 /// <summary>
-/// A kernel whose blocks only pass time, with a yield point about every half microsecond: isolates what preemption costs
+/// A kernel whose blocks only pass time, with a yield point about every half microsecond: isolates what preemption
+/// costs
 /// from what a model computes.
 /// </summary>
 internal sealed class PacedKernel(string name, int blocks, double blockMicroseconds, TimeProvider clock)

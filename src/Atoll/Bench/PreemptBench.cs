@@ -3,7 +3,8 @@ using Atoll.Devices;
 namespace Atoll;
 
 /// <summary>
-/// Measures preemption: best-effort clients keep the device saturated with queued kernels while a thread that is no compute
+/// Measures preemption: best-effort clients keep the device saturated with queued kernels while a thread that is no
+/// compute
 /// unit submits a two-kernel real-time program every 300 to 500 us (REEF's experiment). Latency = entry of Submit until
 /// every block that can start at once has started, every sample counted.
 /// </summary>
@@ -23,7 +24,8 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
             for (var index = 0; index < cases.Count; index++)
             {
                 var part = cases[index] with { Samples = Math.Max(25, cases[index].Samples / Rounds) };
-                control[index].Add(Measure(part with { Clients = 0, ForcesGc = false, Samples = Math.Max(25, part.Samples / 2) }));
+                control[index].Add(
+                    Measure(part with { Clients = 0, ForcesGc = false, Samples = Math.Max(25, part.Samples / 2) }));
                 loaded[index].Add(Measure(part));
                 progress((round * cases.Count) + index + 1);
             }
@@ -72,7 +74,8 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
     {
         double Us(Func<PreemptionStatistics, LatencyHistogram> stage) =>
             Math.Round(Percentiles.Median(rounds.Select(r => stage(r.Statistics).Quantile(quantile))) / 1e3, 3);
-        return new PreemptStages(Us(s => s.Flag), Us(s => s.Running), Us(s => s.Idle), Us(s => s.DeviceQueue), Us(s => s.HostQueue));
+        return new PreemptStages(
+            Us(s => s.Flag), Us(s => s.Running), Us(s => s.Idle), Us(s => s.DeviceQueue), Us(s => s.HostQueue));
     }
 
     private Measurement Measure(PreemptCase what)
@@ -85,12 +88,15 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
             DeviceQueueCapacity = what.Mode == "wait" ? 1024 : null,
         });
         var urgent = new Launch(device.Load("urgent",
-            [new PacedKernel("first", what.RtBlocks, RealTimeBlockUs, clock), new PacedKernel("second", 1, RealTimeBlockUs, clock)]));
+            [new PacedKernel("first", what.RtBlocks, RealTimeBlockUs, clock),
+                new PacedKernel("second", 1, RealTimeBlockUs, clock)]));
         using var realTime = device.CreateStream(new StreamOptions { Class = WorkClass.RealTime, Name = "urgent" });
-        var clients = Enumerable.Range(0, what.Clients).Select(i => new SaturatingClient(device, what, i, clock)).ToArray();
+        var clients =
+            Enumerable.Range(0, what.Clients).Select(i => new SaturatingClient(device, what, i, clock)).ToArray();
         var samples = new Sample[what.Samples];
         long allocated = 0;
-        var submitter = new Thread(() => allocated = Submit(device, realTime, urgent, what, samples)) { Name = "submitter" };
+        var submitter =
+            new Thread(() => allocated = Submit(device, realTime, urgent, what, samples)) { Name = "submitter" };
         using var collector = what.ForcesGc ? new Timer(_ => GC.Collect(), null, 100, 100) : null;
         submitter.Start();
         submitter.Join();
@@ -160,7 +166,8 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
 
     private readonly record struct Sample(double Microseconds, bool HadGc);
 
-    private sealed record Measurement(double[] Clean, double[] Collected, PreemptionStatistics Statistics, long AllocatedBytesPerLaunch)
+    private sealed record Measurement(
+        double[] Clean, double[] Collected, PreemptionStatistics Statistics, long AllocatedBytesPerLaunch)
     {
         public static Measurement Of(Sample[] samples, PreemptionStatistics statistics, long allocated) => new(
             [.. samples.Where(s => !s.HadGc).Select(s => s.Microseconds).Order()],
@@ -168,7 +175,9 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
             statistics, allocated);
     }
 
-    /// <summary>A client that resubmits its launch as soon as it ends, always with one more launch queued behind.</summary>
+    /// <summary>
+    /// A client that resubmits its launch as soon as it ends, always with one more launch queued behind.
+    /// </summary>
     private sealed class SaturatingClient
     {
         private readonly DeviceStream _stream;
@@ -178,7 +187,9 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
         public SaturatingClient(CpuDevice device, PreemptCase what, int index, TimeProvider clock)
         {
             _stream = device.CreateStream(new StreamOptions { Name = $"client-{index}" });
-            var kernels = Enumerable.Range(0, what.Queue).Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock));
+            var kernels =
+                Enumerable.Range(0, what.Queue)
+                .Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock));
             var program = device.Load($"client-{index}", [.. kernels]);
             _launches = [.. Enumerable.Range(0, 2).Select(_ => new Launch(program) { OnEnded = Again })];
             Array.ForEach(_launches, launch => _stream.Submit(launch));

@@ -13,8 +13,10 @@ internal static class PreemptCommand
     {
         var json = new Option<bool>("--json") { Description = "Print the rows as JSON." };
         var quick = new Option<bool>("--quick") { Description = "Fewer samples; ends within 45 s." };
-        var seed = new Option<int>("--seed") { Description = "Seed of the arrival times.", DefaultValueFactory = _ => 1 };
-        var command = new Command("preempt", "Preemption latency by stage against queue length, clients and block length.")
+        var seed =
+            new Option<int>("--seed") { Description = "Seed of the arrival times.", DefaultValueFactory = _ => 1 };
+        var command =
+            new Command("preempt", "Preemption latency by stage against queue length, clients and block length.")
         {
             json, quick, seed,
         };
@@ -40,13 +42,15 @@ internal static class PreemptCommand
 
     private static void Print(PreemptReport report)
     {
-        string[] heads = ["mode", "queue", "clients", "block", "units", "rt blocks", "rights", "gc", "p50", "p99", "p99.9", "max",
+        string[] heads =
+            ["mode", "queue", "clients", "block", "units", "rt blocks", "rights", "gc", "p50", "p99", "p99.9", "max",
             "control p50", "control p99", "control p99.9", "control max", "repeated"];
         var table = new Table().Title($"Preemption latency in microseconds on {Markup.Escape(report.Machine)}");
         Array.ForEach(heads, head => table.AddColumn(head));
         foreach (var r in report.Rows)
         {
-            double[] figures = [r.P50Us, r.P99Us, r.P999Us, r.MaxUs, r.ControlP50Us, r.ControlP99Us, r.ControlP999Us, r.ControlMaxUs];
+            double[] figures =
+                [r.P50Us, r.P99Us, r.P999Us, r.MaxUs, r.ControlP50Us, r.ControlP99Us, r.ControlP999Us, r.ControlMaxUs];
             table.AddRow([r.Mode, $"{r.Queue}", $"{r.Clients}", $"{r.BlockUs}", $"{r.Units}", $"{r.RtBlocks}", r.Rights,
                 r.GcSamples == 0 ? "" : $"{r.GcSamples}: p99 {r.GcP99Us:F0} max {r.GcMaxUs:F0}",
                 .. figures.Select(f => f.ToString("F2", CultureInfo.InvariantCulture)), $"{r.RepeatedBlocks}"]);
@@ -55,7 +59,8 @@ internal static class PreemptCommand
         ReportTable.Print(table);
         foreach (var flat in report.Flatness)
         {
-            AnsiConsole.MarkupLineInterpolated($"{flat.Mode} over {flat.Variable}: largest p50 is {flat.P50Ratio}x the smallest");
+            AnsiConsole.MarkupLineInterpolated(
+                $"{flat.Mode} over {flat.Variable}: largest p50 is {flat.P50Ratio}x the smallest");
         }
     }
 }

@@ -2,7 +2,9 @@ using Atoll.Devices;
 
 namespace Atoll;
 
-/// <summary>Which cases `bench preempt` runs: queue length, clients and block length varied one at a time per mode.</summary>
+/// <summary>
+/// Which cases `bench preempt` runs: queue length, clients and block length varied one at a time per mode.
+/// </summary>
 internal static class PreemptPlan
 {
     private static readonly int[] Queues = [10, 50, 100, 200, 500];
@@ -17,7 +19,8 @@ internal static class PreemptPlan
         var samples = isQuick ? 400 : 2000;
         var main = new PreemptCase
         {
-            Mode = "reset", Queue = 100, Clients = 1, BlockUs = 20, Units = shared, RtBlocks = 1, Rights = strong, Samples = samples,
+            Mode = "reset", Queue = 100, Clients = 1, BlockUs = 20, Units = shared, RtBlocks = 1, Rights = strong,
+                Samples = samples,
         };
         List<PreemptCase> cases = [main with { Samples = isQuick ? 4000 : 40000 }];
         foreach (var mode in new[] { "reset", "reset_leave", "wait" })
@@ -40,10 +43,12 @@ internal static class PreemptPlan
         return cases;
     }
 
-    public static IReadOnlyList<PreemptFlatness> Flatness(IReadOnlyList<PreemptRow> rows, IReadOnlyList<PreemptCase> cases)
+    public static IReadOnlyList<PreemptFlatness> Flatness(
+        IReadOnlyList<PreemptRow> rows, IReadOnlyList<PreemptCase> cases)
     {
         var main = cases[1];
-        var comparable = rows.Skip(1).Where(r => r.Rights == main.Rights && r.Units == main.Units && r.GcSamples == 0).ToArray();
+        var comparable =
+            rows.Skip(1).Where(r => r.Rights == main.Rights && r.Units == main.Units && r.GcSamples == 0).ToArray();
         var result = new List<PreemptFlatness>();
         foreach (var mode in comparable.Select(r => r.Mode).Distinct())
         {

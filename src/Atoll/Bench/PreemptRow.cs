@@ -75,7 +75,9 @@ internal sealed record PreemptRow
 
     public required long AllocatedBytesPerLaunch { get; init; }
 
-    /// <summary>Samples that a garbage collection overlapped; they are left out of the figures above and given here.</summary>
+    /// <summary>
+    /// Samples that a garbage collection overlapped; they are left out of the figures above and given here.
+    /// </summary>
     public int GcSamples { get; init; }
 
     public double GcP99Us { get; init; }
@@ -87,7 +89,8 @@ internal sealed record PreemptRow
 internal sealed record PreemptStages(double Flag, double Running, double Idle, double DeviceQueue, double HostQueue);
 
 /// <summary>The JSON form of `bench preempt`.</summary>
-internal sealed record PreemptReport(string Machine, IReadOnlyList<PreemptRow> Rows, IReadOnlyList<PreemptFlatness> Flatness);
+internal sealed record PreemptReport(
+    string Machine, IReadOnlyList<PreemptRow> Rows, IReadOnlyList<PreemptFlatness> Flatness);
 
 /// <summary>Largest over smallest p50 of a mode while one variable changes: 1.2 is the bound for reset.</summary>
 internal sealed record PreemptFlatness(string Mode, string Variable, double P50Ratio, double GrowthUs);

@@ -1,6 +1,8 @@
 namespace Atoll;
 
-/// <summary>A user's program that sends its next request the moment the last is answered, over one connection.</summary>
+/// <summary>
+/// A user's program that sends its next request the moment the last is answered, over one connection.
+/// </summary>
 internal sealed class BestEffortClient(string model, InferenceClient http, DemoRequest request)
 {
     private int _answered;

@@ -65,7 +65,9 @@ internal sealed class DemoPhase(
         };
     }
 
-    /// <summary>Others may use the server too, so the device may be busy for a moment after the clients ended.</summary>
+    /// <summary>
+    /// Others may use the server too, so the device may be busy for a moment after the clients ended.
+    /// </summary>
     private async Task SwitchWhenIdleAsync(ShareMode mode, CancellationToken cancellation)
     {
         var start = clock.GetTimestamp();

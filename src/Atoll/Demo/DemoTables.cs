@@ -68,7 +68,8 @@ internal static class DemoTables
 
     private static Table Stages(DemoReport report)
     {
-        var table = TextTable.Create("sharing", "total", "flag", "running unit", "idle unit", "device queue", "host queue");
+        var table =
+            TextTable.Create("sharing", "total", "flag", "running unit", "idle unit", "device queue", "host queue");
         foreach (var row in report.Rows)
         {
             if (row.PreemptUs is { } stages)

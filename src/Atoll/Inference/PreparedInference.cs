@@ -5,7 +5,9 @@ using System.Text.Json.Nodes;
 
 namespace Atoll;
 
-/// <summary>One request of the Open Inference Protocol with binary tensors: made once, sent any number of times.</summary>
+/// <summary>
+/// One request of the Open Inference Protocol with binary tensors: made once, sent any number of times.
+/// </summary>
 internal sealed class PreparedInference
 {
     /// <summary>Header that says how many bytes of a body are JSON; the rest is tensors.</summary>

@@ -21,7 +21,8 @@ public sealed class CpuDeviceTests
         using var device = new CpuDevice(new CpuDeviceOptions { Units = units, Mode = mode });
         var random = new Random(7);
         var counts = Enumerable.Range(0, 40).Select(_ => new int[random.Next(1, 9)]).ToArray();
-        var program = device.Load("work", [.. counts.Select((c, i) => new SpinKernel($"k{i}", c.Length, random.Next(1, 30), c))]);
+        var program =
+            device.Load("work", [.. counts.Select((c, i) => new SpinKernel($"k{i}", c.Length, random.Next(1, 30), c))]);
         var urgentCounts = new int[units];
         var urgent = device.Load("urgent", [new SpinKernel("u", units, 4, urgentCounts)]);
         using var background = device.CreateStream(new StreamOptions { Name = "background" });

@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Atoll.Devices.Tests;
 
 /// <summary>Blocks that compute for about a given time, with a yield point every few hundred nanoseconds.</summary>
-internal sealed class SpinKernel(string name, int blocks, int steps, int[]? finished = null) : CpuKernel(name, blocks, [])
+internal sealed class SpinKernel(string name, int blocks, int steps, int[]? finished = null)
+    : CpuKernel(name, blocks, [])
 {
     public override void RunBlock(int block, BlockContext context)
     {

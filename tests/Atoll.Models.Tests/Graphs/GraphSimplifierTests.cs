@@ -59,7 +59,8 @@ public sealed class GraphSimplifierTests
     [Fact]
     public void Unordered_nodes_are_sorted()
     {
-        var graph = new ProtoModel().Input("x", 2).Node("Abs", "a", "y").Node("Neg", "x", "a").Output("y", 2).Load().Graph;
+        var graph =
+            new ProtoModel().Input("x", 2).Node("Abs", "a", "y").Node("Neg", "x", "a").Output("y", 2).Load().Graph;
         Assert.Equal(["Neg", "Abs"], graph.Nodes.Select(n => n.Operator));
     }
 }

@@ -96,7 +96,9 @@ public sealed class ShapeArithmeticTests
         .Node("Transpose", "split", "y", ProtoModel.Ints("perm", 0, 2, 1, 3))
         .Output("y", -1, 2, -1, 4);
 
-    /// <summary>A mask (batch, tokens) expanded to (batch, 6, tokens), with -1 in the target meaning "as it is".</summary>
+    /// <summary>
+    /// A mask (batch, tokens) expanded to (batch, 6, tokens), with -1 in the target meaning "as it is".
+    /// </summary>
     private static ProtoModel ExpandedMask() => new ProtoModel()
         .Input("x", -1, -1).Int64("axis1", [1], 1).Int64("target", [3], -1, 6, -1)
         .Int64("three", [1], 3).Int64("minus", [], -1).Int64("start", [1], 0).Int64("end", [1], 1)

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Atoll.Models.Tests;
 
-/// <summary>The whole front half on the sample models: read, infer, simplify, interpret; ONNX Runtime is the truth.</summary>
+/// <summary>
+/// The whole front half on the sample models: read, infer, simplify, interpret; ONNX Runtime is the truth.
+/// </summary>
 public sealed class SampleModelInterpreterTests(ITestOutputHelper output)
 {
     [Theory]

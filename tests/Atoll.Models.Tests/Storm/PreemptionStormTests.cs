@@ -35,7 +35,9 @@ public sealed class PreemptionStormTests
             using var urgent = new Subject(device, folder.FullName, "digits", WorkClass.RealTime);
             var differing = Storm(device, victim, urgent, new Random(Seed));
             Assert.True(differing == 0, $"{differing} bytes differ, seed {Seed}");
-            Assert.True(device.Statistics.Preemptions >= PreemptionsWanted, $"only {device.Statistics.Preemptions} preemptions");
+            Assert.True(
+                device.Statistics.Preemptions >= PreemptionsWanted,
+                $"only {device.Statistics.Preemptions} preemptions");
             Assert.True(victim.Instance.Program.Analysis.AllIdempotent);
         }
         finally
@@ -75,7 +77,8 @@ public sealed class PreemptionStormTests
         {
             var path = Path.Combine(folder, $"{name}-{workClass}.onnx");
             var image = SampleModels.HasImageSize(name) ? 96 : (int?)null;
-            SampleModels.Create(name, path, new SampleModelOptions { Width = name == "digits" ? 1 : 0.125, Image = image });
+            SampleModels.Create(
+                name, path, new SampleModelOptions { Width = name == "digits" ? 1 : 0.125, Image = image });
             _model = ModelCompiler.Compile(OnnxModel.Load(path).Graph);
             Instance = _model.Instantiate(device);
             _stream = device.CreateStream(new StreamOptions { Class = workClass, Name = name });

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Drawings of digits as a person's hand makes them, for trying the <c>digits</c> model on known answers.</summary>
+/// <summary>
+/// Drawings of digits as a person's hand makes them, for trying the <c>digits</c> model on known answers.
+/// </summary>
 public static class SampleDigits
 {
     /// <summary>Pixels of a drawing: 28x28, row-major, 0 (blank) to 1 (full ink), as <see cref="DigitImage"/> makes

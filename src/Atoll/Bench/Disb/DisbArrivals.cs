@@ -1,11 +1,14 @@
 namespace Atoll;
 
-/// <summary>When requests of a client arrive, in seconds from the start: pure, so that alone and loaded runs see the same.</summary>
+/// <summary>
+/// When requests of a client arrive, in seconds from the start: pure, so that alone and loaded runs see the same.
+/// </summary>
 internal static class DisbArrivals
 {
     /// <param name="rateFactor">Rates are multiplied by it; traces are stretched by its inverse.</param>
     /// <param name="offset">First arrival of a uniform load in seconds: clients of one rate are staggered.</param>
-    public static double[] Of(DisbTask task, double seconds, double rateFactor, double offset, Random random) => task.Load switch
+    public static double[] Of(DisbTask task, double seconds, double rateFactor, double offset, Random random) =>
+        task.Load switch
     {
         DisbLoad.Uniform => Uniform(task.RatePerSecond * rateFactor, seconds, offset),
         DisbLoad.Poisson => Poisson(task.RatePerSecond * rateFactor, seconds, random),
@@ -13,7 +16,9 @@ internal static class DisbArrivals
         _ => [],
     };
 
-    /// <summary>Newest-frame rule: of the arrivals that have passed, only the latest is served. Index of the next one to serve.</summary>
+    /// <summary>
+    /// Newest-frame rule: of the arrivals that have passed, only the latest is served. Index of the next one to serve.
+    /// </summary>
     public static int Next(ReadOnlySpan<double> arrivals, int from, double now)
     {
         var next = from;
@@ -43,7 +48,8 @@ internal static class DisbArrivals
     {
         var period = traceMs[^1] / 1000 / rateFactor;
         var rounds = (int)Math.Ceiling(seconds / period);
-        return [.. Enumerable.Range(0, rounds).SelectMany(r => traceMs.Select(t => (r * period) + (t / 1000 / rateFactor)))
+        return [.. Enumerable.Range(0, rounds)
+            .SelectMany(r => traceMs.Select(t => (r * period) + (t / 1000 / rateFactor)))
             .Where(t => t < seconds)];
     }
 }

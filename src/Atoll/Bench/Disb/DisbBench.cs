@@ -43,7 +43,8 @@ internal sealed class DisbBench : IDisposable
         (_options, _clock, _progress) = (options, clock, progress);
         _device = new CpuDevice(new CpuDeviceOptions { Units = options.Units });
         _models = DisbModels.Load(options.Workload.Tasks.Select(t => t.Model), options.Widths, progress);
-        _clients = [.. options.Workload.Tasks.Select((t, i) => (t, _models.Instantiate(t.Model, _device, options.Seed + i)))];
+        _clients =
+            [.. options.Workload.Tasks.Select((t, i) => (t, _models.Instantiate(t.Model, _device, options.Seed + i)))];
     }
 
     public DisbReport Run()
@@ -111,14 +112,16 @@ internal sealed class DisbBench : IDisposable
 
         var alone = Phase(ShareMode.ResetPadding, "real-time alone", t => t.Class == WorkClass.RealTime);
         var bestEffort = Phase(ShareMode.ResetPadding, "best-effort alone", t => t.Class == WorkClass.BestEffort);
-        var loaded = _options.Modes.ToDictionary(mode => mode, mode => Phase(mode, ShareModeNames.NameOf(mode), _ => true));
+        var loaded =
+            _options.Modes.ToDictionary(mode => mode, mode => Phase(mode, ShareModeNames.NameOf(mode), _ => true));
         var again = Phase(ShareMode.ResetPadding, "real-time alone again", t => t.Class == WorkClass.RealTime);
         return new Round(alone, bestEffort, loaded, again);
     }
 
     private DisbRow RowOf(ShareMode mode, Round[] rounds)
     {
-        double Median(Func<Round, DisbMeasurement, double> figure) => Percentiles.Median(rounds.Select(r => figure(r, r.Loaded[mode])));
+        double Median(Func<Round, DisbMeasurement, double> figure) =>
+            Percentiles.Median(rounds.Select(r => figure(r, r.Loaded[mode])));
         return new DisbRow
         {
             Mode = ShareModeNames.NameOf(mode),
@@ -133,7 +136,8 @@ internal sealed class DisbBench : IDisposable
             NoiseP99Increase = Median((r, _) => Math.Abs((r.Again.QuantileMs(0.99) / r.Alone.QuantileMs(0.99)) - 1)),
             RtRps = Median((_, m) => m.RealTimeMs.Sum(c => c.Count) / m.Seconds),
             BeRps = Median((_, m) => m.BestEffortRate),
-            BeShareOfLeftover = Median((r, m) => WorkRate(m) / ((1 - r.Alone.RealTimeBusyShare) * WorkRate(r.BestEffortAlone))),
+            BeShareOfLeftover =
+                Median((r, m) => WorkRate(m) / ((1 - r.Alone.RealTimeBusyShare) * WorkRate(r.BestEffortAlone))),
             PreemptP50Us = Median((_, m) => m.PreemptP50Us),
             PreemptP99Us = Median((_, m) => m.PreemptP99Us),
             RepeatedShare = Median((_, m) => (double)m.RepeatedBlocks / Math.Max(1, m.BestEffortBlocks)),
@@ -142,8 +146,11 @@ internal sealed class DisbBench : IDisposable
         };
     }
 
-    /// <summary>Best-effort work per second: inferences weighted by what one costs alone, so that a shifted mix counts right.</summary>
-    private double WorkRate(DisbMeasurement measured) => measured.BestEffort.Sum(b => b.Count * _aloneMs[b.Model]) / measured.Seconds;
+    /// <summary>
+    /// Best-effort work per second: inferences weighted by what one costs alone, so that a shifted mix counts right.
+    /// </summary>
+    private double WorkRate(DisbMeasurement measured) =>
+        measured.BestEffort.Sum(b => b.Count * _aloneMs[b.Model]) / measured.Seconds;
 
     private sealed record Round(DisbMeasurement Alone, DisbMeasurement BestEffortAlone,
         IReadOnlyDictionary<ShareMode, DisbMeasurement> Loaded, DisbMeasurement Again)

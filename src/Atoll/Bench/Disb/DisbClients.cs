@@ -4,7 +4,8 @@ using Atoll.Models;
 namespace Atoll;
 
 /// <summary>
-/// A real-time client: a thread that sleeps until a request arrives, writes the input, submits, waits for the end and reads
+/// A real-time client: a thread that sleeps until a request arrives, writes the input, submits, waits for the end and
+/// reads
 /// the output. Latency covers all of that but the sleep.
 /// </summary>
 internal sealed class DisbRealTimeClient : IDisposable
@@ -22,7 +23,8 @@ internal sealed class DisbRealTimeClient : IDisposable
     private readonly double _seconds;
     private long _start;
 
-    public DisbRealTimeClient(ModelInstance instance, DisbTask task, double[] arrivals, double seconds, TimeProvider clock)
+    public DisbRealTimeClient(
+        ModelInstance instance, DisbTask task, double[] arrivals, double seconds, TimeProvider clock)
     {
         (_instance, _arrivals, _clock, _seconds) = (instance, arrivals, clock, seconds);
         _isClosedLoop = task.Load == DisbLoad.ClosedLoop;

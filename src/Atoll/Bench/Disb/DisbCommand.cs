@@ -13,14 +13,28 @@ internal static class DisbCommand
 
     public static Command Create(TimeProvider clock)
     {
-        var workload = new Option<string>("--workload") { Description = "A, B, C, D, E or REAL.", DefaultValueFactory = _ => "A" };
-        var mode = new Option<string?>("--mode") { Description = $"One of {string.Join(", ", ShareModeNames.All)}; all if not given." };
+        var workload =
+            new Option<string>("--workload") { Description = "A, B, C, D, E or REAL.", DefaultValueFactory = _ => "A" };
+        var mode =
+            new Option<string?>(
+            "--mode") { Description = $"One of {string.Join(", ", ShareModeNames.All)}; all if not given." };
         var units = new Option<int>("--units") { Description = "Compute units; 0 = one per CPU." };
-        var width = new Option<double?>("--width") { Description = "Width of all models; 1 = full size. Default: a width per model that gives 3 to 15 ms alone." };
-        var busy = new Option<double>("--busy") { Description = "Share of time that real-time work alone keeps the device busy.", DefaultValueFactory = _ => 0.4 };
-        var data = new Option<string?>("--data") { Description = "Folder of DISB's own files (REAL.json).", DefaultValueFactory = _ => "../shared/data/disb" };
-        var repetitions = new Option<int>("--repetitions") { Description = "Interleaved repetitions.", DefaultValueFactory = _ => 5 };
-        var seconds = new Option<double>("--seconds") { Description = "Length of one phase.", DefaultValueFactory = _ => 6 };
+        var width =
+            new Option<double?>(
+            "--width") { Description =
+            "Width of all models; 1 = full size. Default: a width per model that gives 3 to 15 ms alone." };
+        var busy =
+            new Option<double>(
+            "--busy") { Description = "Share of time that real-time work alone keeps the device busy.",
+            DefaultValueFactory = _ => 0.4 };
+        var data =
+            new Option<string?>(
+            "--data") { Description = "Folder of DISB's own files (REAL.json).", DefaultValueFactory = _ =>
+            "../shared/data/disb" };
+        var repetitions =
+            new Option<int>("--repetitions") { Description = "Interleaved repetitions.", DefaultValueFactory = _ => 5 };
+        var seconds =
+            new Option<double>("--seconds") { Description = "Length of one phase.", DefaultValueFactory = _ => 6 };
         var quick = new Option<bool>("--quick") { Description = "Short phases, two repetitions; ends within 45 s." };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         var command = new Command("disb", "The DISB workloads on this machine, in every way of sharing the device.")
@@ -65,19 +79,27 @@ internal static class DisbCommand
 
     private static void Print(DisbReport report)
     {
-        var table = new Table().Title($"DISB {report.Workload} on {Markup.Escape(report.Machine)}, {report.Units} units");
-        string[] heads = ["mode", "rt alone mean", "rt mean ms", "p50", "p99", "mean", "p99", "noise", "rt/s", "be/s", "be of leftover",
+        var table =
+            new Table().Title($"DISB {report.Workload} on {Markup.Escape(report.Machine)}, {report.Units} units");
+        string[] heads =
+            ["mode", "rt alone mean", "rt mean ms", "p50", "p99", "mean", "p99", "noise", "rt/s", "be/s",
+            "be of leftover",
             "preempt p50 us", "p99 us", "repeated", "padding", "selection ns"];
         Array.ForEach(heads, head => table.AddColumn(head));
         foreach (var r in report.Rows)
         {
-            table.AddRow(r.Mode, Ms(r.RtAloneMeanMs), Ms(r.RtMeanMs), Ms(r.RtP50Ms), Ms(r.RtP99Ms), Percent(r.RtMeanIncrease),
-                Percent(r.RtP99Increase), Percent(r.NoiseMeanIncrease), Ms(r.RtRps), Ms(r.BeRps), Percent(r.BeShareOfLeftover),
-                Ms(r.PreemptP50Us), Ms(r.PreemptP99Us), Percent(r.RepeatedShare), Percent(r.PaddingShare), $"{r.SelectionNs:F0}");
+            table.AddRow(
+                r.Mode, Ms(r.RtAloneMeanMs), Ms(r.RtMeanMs), Ms(r.RtP50Ms), Ms(r.RtP99Ms), Percent(r.RtMeanIncrease),
+                Percent(r.RtP99Increase), Percent(r.NoiseMeanIncrease), Ms(r.RtRps), Ms(r.BeRps),
+                    Percent(r.BeShareOfLeftover),
+                Ms(r.PreemptP50Us), Ms(r.PreemptP99Us), Percent(r.RepeatedShare), Percent(r.PaddingShare),
+                    $"{r.SelectionNs:F0}");
         }
 
         ReportTable.Print(table);
-        AnsiConsole.MarkupLineInterpolated($"rates x{report.RateFactor}; real-time alone keeps the device busy {report.RtAloneBusyShare:P1}; best-effort alone {report.BeAloneRps:F1}/s");
+        AnsiConsole.MarkupLineInterpolated(
+            $"rates x{report.RateFactor}; real-time alone keeps the device busy {report.RtAloneBusyShare:P1}");
+        AnsiConsole.MarkupLineInterpolated($"best-effort alone: {report.BeAloneRps:F1} inferences per second");
         foreach (var model in report.Models)
         {
             AnsiConsole.MarkupLineInterpolated($"{model.Model}: width {model.Width}, {model.AloneMs} ms alone");

@@ -4,7 +4,8 @@ using Atoll.Models;
 namespace Atoll;
 
 /// <summary>
-/// The five DISB models at widths that this machine can run, compiled once; every client gets an instance of its own, as in
+/// The five DISB models at widths that this machine can run, compiled once; every client gets an instance of its own,
+/// as in
 /// DISB one client is one model instance.
 /// </summary>
 internal sealed class DisbModels : IDisposable
@@ -26,7 +27,8 @@ internal sealed class DisbModels : IDisposable
 
     public IReadOnlyDictionary<string, double> Widths { get; }
 
-    public static DisbModels Load(IEnumerable<string> names, IReadOnlyDictionary<string, double> widths, Action<string> progress)
+    public static DisbModels Load(
+        IEnumerable<string> names, IReadOnlyDictionary<string, double> widths, Action<string> progress)
     {
         var models = new DisbModels(widths);
         foreach (var name in names.Distinct())

@@ -40,7 +40,8 @@ internal sealed record DisbMeasurement
 }
 
 /// <summary>Runs the clients of a workload together for a while, on one device in its present mode.</summary>
-internal sealed class DisbPhase(CpuDevice device, IReadOnlyList<(DisbTask Task, ModelInstance Instance)> clients, TimeProvider clock)
+internal sealed class DisbPhase(
+    CpuDevice device, IReadOnlyList<(DisbTask Task, ModelInstance Instance)> clients, TimeProvider clock)
 {
     public DisbMeasurement Run(double seconds, double rateFactor, IReadOnlyDictionary<string, double> aloneMs, int seed)
     {
@@ -67,7 +68,8 @@ internal sealed class DisbPhase(CpuDevice device, IReadOnlyList<(DisbTask Task, 
         return result;
     }
 
-    private DisbMeasurement Measure(List<DisbRealTimeClient> realTime, List<DisbBestEffortClient> bestEffort, double seconds)
+    private DisbMeasurement Measure(
+        List<DisbRealTimeClient> realTime, List<DisbBestEffortClient> bestEffort, double seconds)
     {
         device.Statistics.Clear();
         var before = device.BusySeconds(WorkClass.BestEffort);

@@ -56,7 +56,9 @@ internal sealed record DisbRow
 
     public required double BeRps { get; init; }
 
-    /// <summary>Best-effort work done, as a share of (1 - real-time busy share alone) times best-effort work alone.</summary>
+    /// <summary>
+    /// Best-effort work done, as a share of (1 - real-time busy share alone) times best-effort work alone.
+    /// </summary>
     public required double BeShareOfLeftover { get; init; }
 
     public required double PreemptP50Us { get; init; }
@@ -66,7 +68,9 @@ internal sealed record DisbRow
     /// <summary>Repeated blocks as a share of best-effort blocks.</summary>
     public required double RepeatedShare { get; init; }
 
-    /// <summary>Best-effort unit time that passed while real-time work was on the device, as a share of all of it.</summary>
+    /// <summary>
+    /// Best-effort unit time that passed while real-time work was on the device, as a share of all of it.
+    /// </summary>
     public required double PaddingShare { get; init; }
 
     public required double SelectionNs { get; init; }

@@ -9,7 +9,8 @@ namespace Atoll;
 internal sealed record OrtRun(double Seconds, double[] LatenciesMs);
 
 /// <summary>
-/// ONNX Runtime (npm onnxruntime-node) in a process of its own, as a user would run it: default session options, default
+/// ONNX Runtime (npm onnxruntime-node) in a process of its own, as a user would run it: default session options,
+/// default
 /// priority or, as the operator's remedy, SCHED_IDLE and nice 19.
 /// </summary>
 internal sealed class OrtProcess : IDisposable
@@ -26,7 +27,8 @@ internal sealed class OrtProcess : IDisposable
     {
         if (!Directory.Exists(Path.Combine(Folder, "node_modules", "onnxruntime-node")))
         {
-            throw new UsageException($"ONNX Runtime was not found in '{Folder}': npm install onnxruntime-node@1.30.0 there, " +
+            throw new UsageException(
+                $"ONNX Runtime was not found in '{Folder}': npm install onnxruntime-node@1.30.0 there, " +
                 "or name its folder in the environment variable ATOLL_PEER");
         }
 
@@ -56,7 +58,8 @@ internal sealed class OrtProcess : IDisposable
         _process.StandardInput.Flush();
         return Task.Run(async () =>
         {
-            var line = await _process.StandardOutput.ReadLineAsync() ?? throw new InvalidOperationException("ONNX Runtime's process ended");
+            var line = await _process.StandardOutput.ReadLineAsync()
+                ?? throw new InvalidOperationException("ONNX Runtime's process ended");
             return JsonSerializer.Deserialize(line, BenchJson.Default.OrtRun)!;
         });
     }

@@ -6,7 +6,8 @@ internal sealed record PeerSharingOptions(
     string RealTimeModel, string BestEffortModel, double BusyShare, int Repetitions, double PhaseSeconds, int Units);
 
 /// <summary>
-/// The same mix, one real-time client at a fixed rate beside one closed-loop best-effort client, on Atoll and on ONNX Runtime
+/// The same mix, one real-time client at a fixed rate beside one closed-loop best-effort client, on Atoll and on ONNX
+/// Runtime
 /// in two processes, phases interleaved so that drift hits all alike.
 /// </summary>
 internal sealed class PeerSharingBench(PeerSharingOptions options, TimeProvider clock, Action<string> progress)
@@ -29,7 +30,8 @@ internal sealed class PeerSharingBench(PeerSharingOptions options, TimeProvider 
             ("onnxruntime", (rt, be) => RunPeerAsync(rt ? peerRealTime : null, be ? peerPlain : null, rate)),
             ("onnxruntime_idle", (rt, be) => RunPeerAsync(rt ? peerRealTime : null, be ? peerIdle : null, rate)),
         };
-        var rounds = engines.ToDictionary(e => e.Name, _ => new List<(MixRun RealTime, MixRun BestEffort, MixRun Both)>());
+        var rounds =
+            engines.ToDictionary(e => e.Name, _ => new List<(MixRun RealTime, MixRun BestEffort, MixRun Both)>());
         for (var repetition = 0; repetition < options.Repetitions; repetition++)
         {
             foreach (var (name, run) in engines)
@@ -61,7 +63,8 @@ internal sealed class PeerSharingBench(PeerSharingOptions options, TimeProvider 
 
     private static PeerSharingRow RowOf(string engine, List<(MixRun RealTime, MixRun BestEffort, MixRun Both)> rounds)
     {
-        double Median(Func<(MixRun RealTime, MixRun BestEffort, MixRun Both), double> figure) => Percentiles.Median(rounds.Select(figure));
+        double Median(Func<(MixRun RealTime, MixRun BestEffort, MixRun Both), double> figure) =>
+            Percentiles.Median(rounds.Select(figure));
         return new PeerSharingRow
         {
             Engine = engine,

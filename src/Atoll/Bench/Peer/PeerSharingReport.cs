@@ -19,7 +19,9 @@ internal sealed record PeerSharingReport
 /// <summary>One engine in one setting: medians over interleaved repetitions.</summary>
 internal sealed record PeerSharingRow
 {
-    /// <summary>atoll, onnxruntime, or onnxruntime_idle (its best-effort process under SCHED_IDLE and nice 19).</summary>
+    /// <summary>
+    /// atoll, onnxruntime, or onnxruntime_idle (its best-effort process under SCHED_IDLE and nice 19).
+    /// </summary>
     public required string Engine { get; init; }
 
     public required double RtAloneMeanMs { get; init; }

@@ -33,7 +33,7 @@ public static class SampleModels
     public static bool HasImageSize(string name) => Find(name).Image is not null;
 
     /// <summary>Writes the model to <paramref name="path"/>; its folder is made when absent.</summary>
-    /// <param name="progress">Gets the bytes of each tensor written.</param>
+    /// <param name="progress">Gets the bytes of each tensor written; may throw to stop.</param>
     /// <exception cref="ModelException">The name is unknown, an option is out of range, or the file cannot be
     /// written.</exception>
     public static SampleModelReport Create(
@@ -50,7 +50,7 @@ public static class SampleModels
         }
         else
         {
-            accuracy = DigitsNetwork.Build(model, options);
+            accuracy = DigitsNetwork.Build(model, options, progress);
         }
 
         Describe(model, architecture, options);

@@ -34,7 +34,15 @@ internal static class DemoCommand
         Description = "Compute units; default: one per CPU (setting device.name).",
     };
 
-    private static readonly Option<bool> Quick = new("--quick") { Description = "Measure for a short time." };
+    private static readonly Option<bool> Quick = new("--quick")
+    {
+        Description = $"Measure {QuickPhaseSeconds} s per phase instead of {FullPhaseSeconds} s.",
+    };
+
+    private static readonly Option<double?> Seconds = new("--seconds")
+    {
+        Description = "Seconds that each phase measures, 0.1 to 3600.",
+    };
 
     private static readonly Option<bool> Keep = new("--keep")
     {
@@ -51,7 +59,7 @@ internal static class DemoCommand
         var command = new Command(
             "demo", "Serve sample models, drive real-time and best-effort clients, compare ways of sharing the device.")
         {
-            Port, Models, Width, Units, Quick, Keep, Json,
+            Port, Models, Width, Units, Quick, Seconds, Keep, Json,
         };
         command.SetAction((result, stop) => RunAsync(result, clock, stop));
         return command;
@@ -92,7 +100,13 @@ internal static class DemoCommand
         Widths = DisbModels.DefaultWidths.ToDictionary(
             entry => entry.Key, entry => result.GetValue(Width) ?? entry.Value),
         Folder = result.GetRequiredValue(Models),
-        PhaseSeconds = result.GetValue(Quick) ? QuickPhaseSeconds : FullPhaseSeconds,
+        PhaseSeconds = result.GetValue(Seconds) switch
+        {
+            null => result.GetValue(Quick) ? QuickPhaseSeconds : FullPhaseSeconds,
+            >= 0.1 and <= 3600 and var seconds => seconds,
+            var other => throw new UsageException(FormattableString.Invariant(
+                $"--seconds {other}: 0.1 to 3600 is allowed")),
+        },
     };
 
     private static ModelServer Compose(ParseResult result, TimeProvider clock)

@@ -25,7 +25,10 @@ internal abstract class DemoDisplay
     }
 }
 
-/// <summary>One line when a step starts and one when it ends, with the time since the start of the command.</summary>
+/// <summary>
+/// One line when a step ends, with the time since the start of the command; one too when a step starts whose length is
+/// not known.
+/// </summary>
 internal sealed class PlainDisplay(TextWriter output, TimeProvider clock) : DemoDisplay
 {
     private readonly long _start = clock.GetTimestamp();
@@ -35,6 +38,11 @@ internal sealed class PlainDisplay(TextWriter output, TimeProvider clock) : Demo
     public override async Task<T> StepAsync<T>(
         string title, TimeSpan? expected, Func<Task<T>> step, Func<T, string> summary)
     {
+        if (expected is null)
+        {
+            Say(title);
+        }
+
         var began = clock.GetTimestamp();
         var result = await step();
         var took = clock.GetElapsedTime(began).TotalSeconds;

@@ -29,7 +29,24 @@ internal sealed class DemoSamples(DemoOptions options)
 
     /// <summary>What the server loads: every model under its plain name, whatever its file is called.</summary>
     public IReadOnlyList<ModelSource> Sources() =>
-        [.. Names.Select(name => new ModelSource(name, "1", PathOf(name), null))];
+        [.. Names.Select(name => new ModelSource(name, "1", PathOf(name), ConfigurationOf(name)))];
+
+    // Also for requests without a priority: digits is a real-time model, here and when `atoll serve` finds the file.
+    private string? ConfigurationOf(string name)
+    {
+        if (name != DemoOptions.Digits)
+        {
+            return null;
+        }
+
+        var path = Path.ChangeExtension(PathOf(name), ".config.json");
+        if (!File.Exists(path))
+        {
+            File.WriteAllText(path, """{ "class": "real_time" }""" + "\n");
+        }
+
+        return path;
+    }
 
     private string PathOf(string name) => SampleModelCache.PathOf(name, WidthOf(name), options.Folder);
 

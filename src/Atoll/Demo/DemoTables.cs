@@ -6,6 +6,8 @@ namespace Atoll;
 /// <summary>The report as a person reads it.</summary>
 internal static class DemoTables
 {
+    private const string None = "–";
+
     public static void Write(DemoReport report, TextWriter output)
     {
         output.WriteLine();
@@ -21,23 +23,23 @@ internal static class DemoTables
 
     private static Table Sharing(DemoReport report)
     {
-        var clients = report.RealTimeAlone.RealTime.Select(client => client.Model).ToArray();
-        string[] latencies = [.. clients.SelectMany(client => new[]
+        string[] latencies = [.. report.RealTimeAlone.RealTime.SelectMany(client => new[]
         {
-            $"{client}\nmean ms", "\np50", "\np99", "\nmissed",
+            $"{client.Model}, ms\nmean", "\np50", "\np99", "\nmissed",
         })];
         var table = TextTable.Create([
-            "sharing\nthe device", .. latencies, "best-effort\nreq/s", "of\nalone", "preemp-\ntions",
-            "latency us\np50", "\np99", "repeated\nblocks",
+            "sharing", .. latencies, "best-effort\nreq/s", "\nof alone", "preemptions\ncount", "\np50 us",
+            "\np99 us", "\nrepeated",
         ]);
-        foreach (var column in table.Columns.Skip(1))
+        foreach (var (index, column) in table.Columns.Index())
         {
-            column.RightAligned();
+            column.NoWrap().Alignment(index == 0 ? Justify.Left : Justify.Right).Padding(0, 0, 1, 0);
         }
 
         TextTable.Add(table, Cells(report.RealTimeAlone, "real-time alone"));
-        string[] none = [.. latencies.Select(_ => "–")];
-        TextTable.Add(table, ["best-effort alone", .. none, Number(report.BeAloneRps), "100 %", "–", "–", "–", "–"]);
+        string[] none = [.. latencies.Select(_ => None)];
+        TextTable.Add(
+            table, ["best-effort alone", .. none, Number(report.BeAloneRps), "100 %", None, None, None, None]);
         foreach (var row in report.Rows)
         {
             TextTable.Add(table, Cells(row, row.Mode));
@@ -57,19 +59,24 @@ internal static class DemoTables
             {
                 Number(client.MeanMs), Number(client.P50Ms), Number(client.P99Ms), $"{client.Missed}",
             }),
-            loaded ? Number(row.BeRps) : "–",
-            loaded ? Share(row.BeShareOfAlone) : "–",
-            total is null ? "–" : $"{row.Preemptions}",
-            total is null ? "–" : Number(total.P50),
-            total is null ? "–" : Number(total.P99),
-            loaded ? $"{row.RepeatedBlocks}" : "–",
+            loaded ? Number(row.BeRps) : None,
+            loaded ? Share(row.BeShareOfAlone) : None,
+            total is null ? None : $"{row.Preemptions}",
+            total is null ? None : Number(total.P50),
+            total is null ? None : Number(total.P99),
+            loaded ? $"{row.RepeatedBlocks}" : None,
         ];
     }
 
     private static Table Stages(DemoReport report)
     {
-        var table =
-            TextTable.Create("sharing", "total", "flag", "running unit", "idle unit", "device queue", "host queue");
+        var table = TextTable.Create(
+            "sharing", "total", "flag", "running unit", "idle unit", "device queue", "host queue");
+        foreach (var column in table.Columns)
+        {
+            column.NoWrap().Padding(0, 0, 1, 0);
+        }
+
         foreach (var row in report.Rows)
         {
             if (row.PreemptUs is { } stages)
@@ -103,7 +110,7 @@ internal static class DemoTables
         FormattableString.Invariant($"{model.Model} (width {model.Width:0.###}, {model.FileMb:0.0} MB)");
 
     private static string Stage(DemoStage stage) =>
-        stage.Count == 0 ? "–" : $"{Number(stage.P50)} / {Number(stage.P99)}";
+        stage.Count == 0 ? None : $"{Number(stage.P50)} / {Number(stage.P99)}";
 
     private static string Share(double share, string format = "0") =>
         (100 * share).ToString(format, CultureInfo.InvariantCulture) + " %";

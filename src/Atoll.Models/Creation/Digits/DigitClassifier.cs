@@ -31,13 +31,19 @@ internal sealed class DigitClassifier
     public float Sharpness { get; private set; } = 1;
 
     /// <summary>Draws, fits and measures; the same seed gives the same classifier.</summary>
-    public static DigitClassifier Fit(int firstChannels, int secondChannels, int seed)
+    /// <param name="progress">Gets a 0 now and then, so that it can stop the fit by throwing.</param>
+    public static DigitClassifier Fit(
+        int firstChannels, int secondChannels, int seed, IProgress<long>? progress = null)
     {
         var features = new DigitFeatures(firstChannels, secondChannels, seed);
         var regression = new RidgeRegression(features.Count + 1, Digits);
         foreach (var (values, digit) in Draw(features, seed, 0, TrainingSamples))
         {
             regression.Add(values, digit);
+            if (digit == 0)
+            {
+                progress?.Report(0);
+            }
         }
 
         var classifier = new DigitClassifier(features, regression.Solve(Penalty));

@@ -9,9 +9,10 @@ namespace Atoll.Models;
 internal static class DigitsNetwork
 {
     /// <summary>Returns the share of held-out drawings that the network recognises.</summary>
-    public static double Build(OnnxModelBuilder model, SampleModelOptions options)
+    public static double Build(
+        OnnxModelBuilder model, SampleModelOptions options, IProgress<long>? progress = null)
     {
-        var classifier = DigitClassifier.Fit(options.Scale(16), options.Scale(32), options.Seed);
+        var classifier = DigitClassifier.Fit(options.Scale(16), options.Scale(32), options.Seed, progress);
         var features = classifier.Features;
         var x = model.Input("input", ElementType.Float32, options.Batch, 1, DigitImage.Side, DigitImage.Side);
         x = Convolve(model, "conv1", x, features.FirstWeights, (1, features.FirstChannels, DigitFeatures.FirstKernel));

@@ -1,6 +1,6 @@
 using System.CommandLine;
+using System.Net;
 using System.Text.Json;
-using Atoll.Serving;
 using Microsoft.Extensions.Logging;
 
 namespace Atoll;
@@ -12,16 +12,13 @@ internal static class DemoCommand
     private const double QuickPhaseSeconds = 1.5;
     private static readonly TimeSpan DrainLimit = TimeSpan.FromSeconds(2);
 
-    private static readonly Option<int> Port = new("--port")
-    {
-        Description = "Port on 127.0.0.1; 0 = any free one.",
-        DefaultValueFactory = _ => 8000,
-    };
+    // The flags of settings, with what they mean here.
+    private static readonly Option<string> Port = SettingsOptions.For("serving.port");
 
     private static readonly Option<string> Models = new("--models")
     {
-        Description = "Folder of the sample models; they are made there on first use.",
-        DefaultValueFactory = _ => SampleModelCache.Folder,
+        Description = $"Folder of the sample models, made there on first use; default: {SampleModelCache.Folder}.",
+        HelpName = "DIR",
     };
 
     private static readonly Option<double?> Width = new("--width")
@@ -74,8 +71,10 @@ internal static class DemoCommand
         var isComplete = false;
         try
         {
-            await using var server = Compose(result, clock);
-            using var run = new DemoRun(Options(result), server, display, clock);
+            var settings = Settings(result);
+            var options = Options(result, settings);
+            await using var server = Compose(result, settings, clock);
+            using var run = new DemoRun(options, server, display, clock);
             DemoReport? report = null;
             await display.RunAsync(async () => report = await run.RunAsync(stop));
             Print(report!, isJson, output);
@@ -95,11 +94,23 @@ internal static class DemoCommand
         }
     }
 
-    private static DemoOptions Options(ParseResult result) => new()
+    private static AtollSettings Settings(ParseResult result)
+    {
+        var loaded = SettingsOptions.Load(result);
+        if (loaded.Origins["log.level"] == "default")
+        {
+            // What the demo does is on the display; the log would tear it.
+            loaded.Settings.Log.Level = LogLevel.Warning;
+        }
+
+        return loaded.Settings;
+    }
+
+    private static DemoOptions Options(ParseResult result, AtollSettings settings) => new()
     {
         Widths = DisbModels.DefaultWidths.ToDictionary(
             entry => entry.Key, entry => result.GetValue(Width) ?? entry.Value),
-        Folder = result.GetRequiredValue(Models),
+        Folder = settings.Serving.Models.Length > 0 ? settings.Serving.Models : SampleModelCache.Folder,
         PhaseSeconds = result.GetValue(Seconds) switch
         {
             null => result.GetValue(Quick) ? QuickPhaseSeconds : FullPhaseSeconds,
@@ -109,25 +120,21 @@ internal static class DemoCommand
         },
     };
 
-    private static ModelServer Compose(ParseResult result, TimeProvider clock)
+    /// <summary>On loopback whatever the settings say: the clients are in this process and show no token.</summary>
+    private static ModelServer Compose(ParseResult result, AtollSettings settings, TimeProvider clock)
     {
-        var loaded = SettingsOptions.Load(result);
-        var settings = loaded.Settings;
-        if (loaded.Origins["log.level"] == "default")
-        {
-            // What the demo does is on the display; the log would tear it.
-            settings.Log.Level = LogLevel.Warning;
-        }
-
         var device = ModelServer.DeviceOptions(settings.Device, clock);
-        var serving = new ServingOptions
-        {
-            Port = result.GetValue(Port),
-            DrainTimeout = DrainLimit,
-            ModelDefaults = new ModelConfiguration { Instances = 1 },
-        };
+        var serving = settings.Serving.Options;
         return new ModelServer(
-            device with { Units = result.GetValue(Units) ?? device.Units }, serving, settings.Log);
+            device with { Units = result.GetValue(Units) ?? device.Units },
+            serving with
+            {
+                Address = IPAddress.Loopback,
+                Tokens = [],
+                DrainTimeout = DrainLimit,
+                ModelDefaults = serving.ModelDefaults with { Instances = 1 },
+            },
+            settings.Log, settings.Models.Limits);
     }
 
     private static void Print(DemoReport report, bool isJson, TextWriter output)

@@ -72,7 +72,7 @@ internal sealed class TerminalDisplay : DemoDisplay
     public override Task RunAsync(Func<Task> command) => _console.Progress()
         .AutoClear(false)
         .Columns(
-            new SpinnerColumn { CompletedText = "✓" }, new ProgressBarColumn { Width = 16 },
+            new SpinnerColumn { CompletedText = "✓" }, new ProgressBarColumn { Width = 8 },
             new TaskDescriptionColumn { Alignment = Justify.Left })
         .StartAsync(async context =>
         {

@@ -23,14 +23,17 @@ internal sealed record DemoMeasurement
     /// <summary>Mean over all real-time answers, in milliseconds.</summary>
     public double MeanMs => RealTime.SelectMany(client => client.LatenciesMs).DefaultIfEmpty().Average();
 
-    /// <summary>One line for the progress display.</summary>
+    /// <summary>One short line for the progress display: p50/p99 of each client, and the best-effort rate.</summary>
     public string Summary()
     {
-        var parts = RealTime.Select(client => Latencies.Of(client)).Select(client =>
-            FormattableString.Invariant($"{client.Model} p50 {client.P50Ms:0.0} p99 {client.P99Ms:0.0} ms"));
-        var best = BestEffort.Count == 0 ? [] : new[] { FormattableString.Invariant(
-            $"best-effort {BestEffortRate:0.0} req/s") };
-        return string.Join(", ", [.. parts, .. best]);
+        var clients = RealTime.Select(client => Latencies.Of(client)).Select(client =>
+            FormattableString.Invariant($"{client.Model} {client.P50Ms:0.0}/{client.P99Ms:0.0}"));
+        string[] parts =
+        [
+            .. RealTime.Count == 0 ? [] : new[] { $"{string.Join(", ", clients)} ms" },
+            .. BestEffort.Count == 0 ? [] : new[] { FormattableString.Invariant($"{BestEffortRate:0.0} req/s") },
+        ];
+        return string.Join(", ", parts);
     }
 
     /// <summary>The row of a phase, or of several phases together.</summary>

@@ -39,6 +39,7 @@ internal sealed class DemoRun(DemoOptions options, ModelServer server, DemoDispl
         await display.StepAsync(
             $"loading {_samples.Names.Count} models", null, () => LoadAsync(cancellation), summary => summary);
         await ConnectAsync(cancellation);
+        display.Say("Measuring: real-time p50/p99 and best-effort answers per second");
         return await MeasureAsync(cancellation);
     }
 
@@ -89,7 +90,7 @@ internal sealed class DemoRun(DemoOptions options, ModelServer server, DemoDispl
         foreach (var mode in Modes)
         {
             var name = ShareModeNames.NameOf(mode);
-            shared.Add(await PhaseAsync($"both, {name}", mode, _realTime, _bestEffort, cancellation));
+            shared.Add(await PhaseAsync(name, mode, _realTime, _bestEffort, cancellation));
         }
 
         var again = await PhaseAsync("real-time alone again", ShareMode.ResetPadding, _realTime, [], cancellation);

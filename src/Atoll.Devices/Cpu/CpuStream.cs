@@ -194,7 +194,9 @@ internal sealed class CpuStream : DeviceStream
     /// </summary>
     public void Finish(KernelFront front)
     {
-        if (Interlocked.Increment(ref _done) == front.Blocks)
+        // Read first: once the block counts as done, other units may end this kernel and rewrite its front for a later one.
+        var blocks = front.Blocks;
+        if (Interlocked.Increment(ref _done) == blocks)
         {
             Volatile.Write(ref _phase, Advancing);
             Advance(front);

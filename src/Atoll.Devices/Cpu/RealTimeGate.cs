@@ -36,8 +36,9 @@ internal sealed class RealTimeGate
         Volatile.Write(ref _wanted, _units);
         if (Interlocked.Decrement(ref _active) == 0)
         {
-            Volatile.Write(ref _isClearing, 0);
+            // In this order: a unit that joins in between must not await a way that is claimed but never cleared.
             Volatile.Write(ref _isClear, 0);
+            Volatile.Write(ref _isClearing, 0);
         }
     }
 

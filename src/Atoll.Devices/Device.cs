@@ -48,18 +48,18 @@ public abstract class Device : IDisposable
         client ??= DefaultClient;
         lock (_lock)
         {
-            if (bytes > client.MemoryBudgetBytes - client.BytesInUse)
-            {
-                throw new DeviceException(DeviceError.ClientBudgetExceeded,
-                    $"client '{client.Name}' asked for {bytes} bytes on {Name}: {client.BytesInUse} of its budget of " +
-                    $"{client.MemoryBudgetBytes} bytes are in use");
-            }
-
             if (bytes > MemoryBytes - _bytesInUse)
             {
                 throw new DeviceException(DeviceError.OutOfMemory,
                     $"{bytes} bytes asked for on {Name}: {_bytesInUse} of {MemoryBytes} bytes are in use (setting " +
                         $"device.memory)");
+            }
+
+            if (bytes > client.MemoryBudgetBytes - client.BytesInUse)
+            {
+                throw new DeviceException(DeviceError.ClientBudgetExceeded,
+                    $"client '{client.Name}' asked for {bytes} bytes on {Name}: {client.BytesInUse} of its budget of " +
+                    $"{client.MemoryBudgetBytes} bytes are in use");
             }
 
             client.BytesInUse += bytes;

@@ -194,7 +194,7 @@ internal sealed class CpuStream : DeviceStream
     /// </summary>
     public void Finish(KernelFront front)
     {
-        // Read first: once the block counts as done, other units may end this kernel and rewrite its front for a later one.
+        // Read first: once the block counts as done, others may end this kernel and rewrite its front for a later one.
         var blocks = front.Blocks;
         if (Interlocked.Increment(ref _done) == blocks)
         {

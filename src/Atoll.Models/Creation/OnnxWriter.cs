@@ -131,7 +131,7 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
 
             File.Move(partial, target, overwrite: true);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (IsOfTheDisk(failure))
         {
             Discard(partial);
             throw new ModelException(
@@ -146,6 +146,10 @@ internal sealed class OnnxWriter(OnnxModelBuilder model, string path)
             throw;
         }
     }
+
+    // A file that passes the size that the process or the file system allows (EFBIG) is an argument error to .NET.
+    private static bool IsOfTheDisk(Exception failure) =>
+        failure is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
 
     private static void Discard(string partial)
     {

@@ -56,6 +56,8 @@ public sealed partial class ServeCommandTests : IDisposable
     [InlineData("serving.address", "--models", "MODELS", "--host", "0.0.0.0")]
     [InlineData("allowed: an IP address", "--models", "MODELS", "--host", "here")]
     [InlineData("serving.tokens", "--models", "MODELS", "--set", "serving.tokens=short")]
+    [InlineData("device.name", "--models", "MODELS", "--device", "tpu")]
+    [InlineData("device.name", "--models", "MODELS", "--device", "cpu:-1")]
     [InlineData("compute units", "--models", "MODELS", "--device", "cpu:1024")]
     [InlineData("none of the 1 models", "--models", "BROKEN", "--port", "0")]
     public async Task What_cannot_be_served_is_bad_input_and_says_why(string expected, params string[] arguments)

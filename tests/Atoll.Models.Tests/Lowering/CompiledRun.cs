@@ -48,6 +48,22 @@ internal static class CompiledRun
         return [.. instance.Outputs.Select(o => new Tensor(o.Spec.Type, o.Spec.Shape, o.AsSpan<byte>().ToArray()))];
     }
 
+    /// <summary>The same as a launch on the instance's device, by its compute units.</summary>
+    public static Tensor[] Launch(ModelInstance instance, IReadOnlyList<Tensor> inputs)
+    {
+        for (var i = 0; i < inputs.Count; i++)
+        {
+            inputs[i].Data.CopyTo(instance.Input(i).AsSpan<byte>());
+        }
+
+        using var stream = instance.Device.CreateStream(new StreamOptions());
+        var launch = new Launch(instance.Program);
+        Assert.Equal(SubmitResult.Accepted, stream.Submit(launch));
+        Assert.True(launch.Wait(TimeSpan.FromMinutes(1)), "the launch did not end");
+        Assert.Equal((LaunchStatus.Completed, null), (launch.Status, launch.Failure));
+        return [.. instance.Outputs.Select(o => new Tensor(o.Spec.Type, o.Spec.Shape, o.AsSpan<byte>().ToArray()))];
+    }
+
     /// <summary>Compiles, runs and compares; returns the instance's statistics.</summary>
     public static ModelStatistics Check(Graph graph, int seed, CompileOptions? options = null, float tolerance = 1e-4f)
     {

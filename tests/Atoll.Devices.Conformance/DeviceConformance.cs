@@ -153,6 +153,25 @@ public abstract class DeviceConformance
 
     [Theory]
     [MemberData(nameof(Modes))]
+    public void Cancelled_launches_of_a_suspended_client_end_without_it(ShareMode mode)
+    {
+        using var device = Create(mode);
+        var client = device.CreateClient("c", 1000);
+        client.Suspend();
+        foreach (var workClass in Enum.GetValues<WorkClass>())
+        {
+            using var stream = device.CreateStream(new() { Class = workClass, Client = client });
+            var kernel = new CountingKernel("k", 2);
+            Launch[] launches = [.. Enumerable.Range(0, 3).Select(_ => new Launch(device.Load("p", [kernel])))];
+            Assert.All(launches, l => Assert.Equal(SubmitResult.Accepted, stream.Submit(l)));
+            Assert.Equal(3, stream.CancelAll());
+            Assert.All(launches, l => AssertEnds(l, LaunchStatus.Cancelled));
+            Assert.Equal(0, kernel.FinishedSum);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Modes))]
     public void Cancelling_stops_a_running_launch(ShareMode mode)
     {
         Assert.SkipUnless(RunsBodies, "launches of this device take no time");
@@ -243,6 +262,8 @@ public abstract class DeviceConformance
         using var stream = device.CreateStream(new());
         var launch = new Launch(other.Load("p", [new CountingKernel("k", 1)]));
         Assert.Equal(DeviceError.ForeignObject, Refused(() => stream.Submit(launch)));
+        Assert.Equal(DeviceError.ForeignObject, Refused(() =>
+            device.CreateStream(new() { Client = other.DefaultClient })));
         Assert.Equal(DeviceError.InvalidProgram, Refused(() => device.Load("p", [])));
     }
 
@@ -272,6 +293,10 @@ public abstract class DeviceConformance
         Assert.Equal(0, device.MemoryInUseBytes);
         Assert.Equal(SubmitResult.Disposed, streams[0].Submit(launches[1]));
         Assert.Throws<ObjectDisposedException>(() => device.CreateStream(new()));
+        // Whoever still holds a handle may let go of it in any order.
+        launches[1].Cancel();
+        client.Resume();
+        Array.ForEach(streams, s => s.Dispose());
         device.Dispose();
     }
 

@@ -103,7 +103,6 @@ internal sealed class ComputeUnit : IDisposable
     {
         _bestEffort.Dispose();
         _realTime.Dispose();
-        _parking.Dispose();
     }
 
     /// <summary>Runs real-time blocks on top of the interrupted block; returns the ticks it took.</summary>

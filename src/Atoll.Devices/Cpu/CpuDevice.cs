@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
 
 namespace Atoll.Devices;
 
@@ -16,7 +16,11 @@ public sealed unsafe class CpuDevice : Device
 
     private readonly Lock _streamsLock = new();
     private readonly ComputeUnit[] _units;
-    private readonly long* _signal = (long*)NativeMemory.AlignedAlloc(128, 128);
+
+    // Room for one line of 128 bytes. Left to the collector: who submits, cancels or disposes a stream may touch the
+    // word while the device is disposed, and after.
+    private readonly byte[] _signalMemory = GC.AllocateArray<byte>(256, pinned: true);
+    private readonly long* _signal;
     private readonly long _clockFrequency;
     private readonly RealTimeGate _gate;
     private readonly UnitCalls _calls;
@@ -35,7 +39,7 @@ public sealed unsafe class CpuDevice : Device
         Options = options;
         Clock = options.Clock;
         _clockFrequency = Clock.TimestampFrequency;
-        *_signal = 0;
+        _signal = (long*)(((nint)Unsafe.AsPointer(ref _signalMemory[0]) + 127) & ~(nint)127);
         var cpus = ThreadScheduling.AllowedCpus();
         Units = options.Units == 0 ? cpus.Count : options.Units;
         if (Units < 1 || Units > cpus.Count)
@@ -127,8 +131,7 @@ public sealed unsafe class CpuDevice : Device
 
     public override DeviceStream CreateStream(StreamOptions options)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.Weight);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.QueueCapacity);
+        StreamChecks.Check(this, options);
         lock (_streamsLock)
         {
             ObjectDisposedException.ThrowIf(_isStopping, this);
@@ -234,9 +237,10 @@ public sealed unsafe class CpuDevice : Device
     }
 
     /// <summary>Counts a real-time launch before it can be seen, so that no unit ends it first.</summary>
-    internal void BeforePublish(CpuStream stream)
+    internal void BeforePublish(CpuStream stream, Launch launch)
     {
-        if (stream.Class == WorkClass.RealTime && Preempts)
+        launch.IsGated = stream.Class == WorkClass.RealTime && Preempts;
+        if (launch.IsGated)
         {
             _gate.Add();
         }
@@ -292,7 +296,7 @@ public sealed unsafe class CpuDevice : Device
             }
         }
 
-        if (stream.Class == WorkClass.RealTime && Preempts)
+        if (launch.IsGated)
         {
             _gate.Remove();
         }
@@ -381,7 +385,6 @@ public sealed unsafe class CpuDevice : Device
 
         Array.ForEach(_units, unit => unit.Dispose());
         base.Dispose(disposing);
-        NativeMemory.AlignedFree(_signal);
     }
 
     private IPolicy PolicyFor(ShareMode mode) => mode switch
@@ -455,7 +458,7 @@ public sealed unsafe class CpuDevice : Device
     {
         foreach (var stream in _streams)
         {
-            if (stream.Class == WorkClass.RealTime && stream.Depth > 0 && !stream.Client.IsSuspended)
+            if (stream.Class == WorkClass.RealTime && stream.Depth > 0 && stream.MayAdvance)
             {
                 return false;
             }

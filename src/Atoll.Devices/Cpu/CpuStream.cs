@@ -68,7 +68,7 @@ internal sealed class CpuStream : DeviceStream
     {
         get
         {
-            if (Client.IsSuspended && !HeadIsVoid)
+            if (!MayAdvance)
             {
                 return false;
             }
@@ -82,18 +82,16 @@ internal sealed class CpuStream : DeviceStream
         }
     }
 
+    /// <summary>The client is not suspended, or the launch at the head only has to be ended as cancelled.</summary>
+    public bool MayAdvance => !Client.IsSuspended || HeadIsVoid;
+
     private bool HeadIsVoid => Depth > 0 && _host[_head % _host.Length] is { CancelRequested: true };
 
     public override SubmitResult Submit(Launch launch)
     {
         ArgumentNullException.ThrowIfNull(launch);
         var now = _device.Now;
-        if (!ReferenceEquals(launch.Program.Device, _device))
-        {
-            throw new DeviceException(DeviceError.ForeignObject,
-                $"program '{launch.Program.Name}' was loaded on another device than {_device.Name}");
-        }
-
+        StreamChecks.CheckOwner(_device, launch);
         lock (_submit)
         {
             if (_device.IsStopping || _isClosed)
@@ -279,7 +277,7 @@ internal sealed class CpuStream : DeviceStream
 
         Interlocked.Add(ref _queuedKernels, launch.Program.Kernels.Length);
         _host[_tail % _host.Length] = launch;
-        _device.BeforePublish(this);
+        _device.BeforePublish(this, launch);
         Volatile.Write(ref _tail, _tail + 1);
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Atoll.Devices;
@@ -6,17 +7,20 @@ namespace Atoll.Devices;
 /// Where one idle unit sleeps. A futex on Linux, since a waker of real-time priority must never wait for a lock that an
 /// idle-priority unit holds; a monitor elsewhere. One sleeper, any number of wakers.
 /// </summary>
-internal sealed unsafe partial class UnitParking : IDisposable
+internal sealed unsafe partial class UnitParking
 {
     private const int FutexCall = 202;
     private const int WaitPrivate = 128;
     private const int WakePrivate = 129;
-    private readonly int* _asleep = (int*)NativeMemory.AlignedAlloc(64, 64);
+
+    // Left to the collector: a waker may come while the device is disposed, and after.
+    private readonly byte[] _memory = GC.AllocateArray<byte>(128, pinned: true);
+    private readonly int* _asleep;
     private readonly bool _hasFutex = OperatingSystem.IsLinux() &&
         RuntimeInformation.ProcessArchitecture == Architecture.X64;
     private readonly object _monitor = new();
 
-    public UnitParking() => *_asleep = 0;
+    public UnitParking() => _asleep = (int*)(((nint)Unsafe.AsPointer(ref _memory[0]) + 63) & ~(nint)63);
 
     public bool IsAsleep => Volatile.Read(ref *_asleep) != 0;
 
@@ -68,8 +72,6 @@ internal sealed unsafe partial class UnitParking : IDisposable
             Monitor.Pulse(_monitor);
         }
     }
-
-    public void Dispose() => NativeMemory.AlignedFree(_asleep);
 
     [LibraryImport("libc", EntryPoint = "syscall")]
     private static partial long SystemCall(long number, int* word, int operation, int value, void* timeout);

@@ -54,6 +54,9 @@ public sealed class Launch
     internal int StartedBlocks;
     internal bool IsPadded;
 
+    /// <summary>Counted as real-time work of a device that preempts.</summary>
+    internal bool IsGated;
+
     public Launch(Program program)
     {
         ArgumentNullException.ThrowIfNull(program);
@@ -132,8 +135,6 @@ public sealed class Launch
         StartedAt = SpreadAt = EndedAt = SignalledAt = 0;
         return true;
     }
-
-    internal void Unqueue() => Volatile.Write(ref _status, (int)LaunchStatus.Idle);
 
     internal void Begin(long now)
     {

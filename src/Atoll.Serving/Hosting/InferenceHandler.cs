@@ -13,6 +13,7 @@ internal sealed class InferenceHandler(TimeProvider clock)
         HttpContext context, ModelEntry entry, AccessToken token, CancellationToken stopping)
     {
         var arrived = clock.GetTimestamp();
+        entry.Model!.Expect();
         using var body = await RequestBody.ReadAsync(
             context.Request, entry.Configuration.MaxBodyBytes, context.RequestAborted);
         var metadata = entry.Model!.Metadata;

@@ -9,6 +9,8 @@ namespace Atoll.Serving;
 /// </summary>
 public sealed class DeviceModel : IServedModel
 {
+    private static readonly TimeSpan Expectation = TimeSpan.FromMilliseconds(1);
+
     private readonly Lock _lock = new();
     private readonly Device _device;
     private readonly CompiledModel _model;
@@ -34,6 +36,16 @@ public sealed class DeviceModel : IServedModel
     public ModelMetadata Metadata { get; }
 
     public int Slots(WorkClass workClass) => _configuration.SlotsFor(workClass);
+
+    /// <inheritdoc/>
+    public void Expect()
+    {
+        if (_configuration.Class == WorkClass.RealTime)
+        {
+            // Sleeping units take tens of microseconds to wake: let them do so while the request is read.
+            _device.Hint(Expectation);
+        }
+    }
 
     /// <summary>
     /// Makes all instances of a model with fixed shapes and runs each once, so that nothing is compiled or allocated

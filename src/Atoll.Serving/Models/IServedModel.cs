@@ -13,6 +13,9 @@ public interface IServedModel : IAsyncDisposable
     /// <summary>How many requests of this class may run or hold outputs at once; at least 1.</summary>
     int Slots(WorkClass workClass);
 
+    /// <summary>A request of the model's own class has begun to arrive and will be ready to run soon.</summary>
+    void Expect();
+
     /// <summary>
     /// Runs one checked request. Cancelling stops it on the device; the outcome is then not completed.
     /// </summary>

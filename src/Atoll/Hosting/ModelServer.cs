@@ -51,6 +51,7 @@ internal sealed class ModelServer : IAsyncDisposable
         {
             Units = units,
             Mode = settings.Mode,
+            Policy = settings.Policy.Create(clock),
             SpinTime = TimeSpan.FromMicroseconds(settings.SpinUs),
             StarvationLimit = TimeSpan.FromMilliseconds(settings.StarvationLimitMs),
             PaddingBudget = settings.PaddingBudget,

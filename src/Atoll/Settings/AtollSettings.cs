@@ -27,6 +27,8 @@ internal sealed class DeviceSection
 
     public ShareMode Mode { get; set; } = ShareMode.ResetPadding;
 
+    public PolicyName Policy { get; set; } = PolicyName.Priority;
+
     public double MemoryGib { get; set; }
 
     public double SpinUs { get; set; } = 60;

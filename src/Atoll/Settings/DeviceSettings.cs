@@ -13,6 +13,9 @@ internal static class DeviceSettings
         Setting.Choice(
             new("device.mode", "", "How real-time and best-effort work share the device.") { Flag = "--mode" },
             s => s.Device.Mode, (s, v) => s.Device.Mode = v),
+        Setting.Choice(
+            new("device.policy", "", "Order among streams of one class: by priority, by deadline with admission, or fair."),
+            s => s.Device.Policy, (s, v) => s.Device.Policy = v),
         Setting.Number(
             new("device.memory", "GiB",
                 "Most memory that all buffers of the device may hold; 0 is three quarters of the " +

@@ -34,6 +34,10 @@ internal sealed class FakeModel(ModelMetadata metadata, int slots = 2) : IServed
 
     public int Slots(WorkClass workClass) => slots;
 
+    public void Expect()
+    {
+    }
+
     public static ModelMetadata Describe(string name, ElementType type, params long[] shape) => new()
     {
         Name = name,

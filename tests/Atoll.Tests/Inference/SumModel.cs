@@ -19,6 +19,10 @@ internal sealed class SumModel : IServedModel, IModelLoader
 
     public int Slots(WorkClass workClass) => 1;
 
+    public void Expect()
+    {
+    }
+
     public Task<IServedModel> LoadAsync(
         ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken) =>
         Task.FromResult<IServedModel>(this);

@@ -365,7 +365,7 @@ internal sealed class ComputeUnit : IDisposable
     {
         if (_standing != Ordinary && _device.Rights == SchedulingRights.Full)
         {
-            ThreadScheduling.TryOrdinary(-20);
+            ThreadScheduling.TryBatch();
             Volatile.Write(ref _standing, Ordinary);
         }
     }

@@ -6,7 +6,7 @@ namespace Atoll.Devices;
 public enum SchedulingRights
 {
     /// <summary>
-    /// Units compute best-effort work under SCHED_IDLE and real-time work at nice -20; submitters may be SCHED_FIFO.
+    /// Units compute best-effort work under SCHED_IDLE and real-time work under SCHED_BATCH; submitters may be SCHED_FIFO.
     /// </summary>
     Full,
 
@@ -21,8 +21,8 @@ public enum SchedulingRights
 /// </summary>
 public static unsafe partial class ThreadScheduling
 {
-    private const int PolicyOther = 0;
     private const int PolicyFifo = 1;
+    private const int PolicyBatch = 3;
     private const int PolicyIdle = 5;
     private const int SetAttributeCall = 314;
     private const int TimerSlackOption = 29;
@@ -34,7 +34,7 @@ public static unsafe partial class ThreadScheduling
         var rights = SchedulingRights.Plain;
         var thread = new Thread(() =>
         {
-            if (TryFifo(1) && TryIdle() && TryOrdinary(-20))
+            if (TryFifo(1) && TryIdle() && TryBatch())
             {
                 rights = SchedulingRights.Full;
             }
@@ -94,8 +94,11 @@ public static unsafe partial class ThreadScheduling
     /// <summary>Puts the calling thread behind every ordinary thread.</summary>
     public static bool TryIdle() => TrySet(PolicyIdle, 0, 0);
 
-    /// <summary>Makes the calling thread an ordinary one with the given nice value (-20 first, 19 last).</summary>
-    public static bool TryOrdinary(int nice) => TrySet(PolicyOther, nice, 0);
+    /// <summary>
+    /// Makes the calling thread an ordinary one that computes: it shares its CPU with other processes, and threads that wake
+    /// for a moment, such as those that read requests, go first.
+    /// </summary>
+    public static bool TryBatch() => TrySet(PolicyBatch, 0, 0);
 
     /// <summary>Lets timers of the calling thread fire without the default 50 us of slack.</summary>
     public static void UsePreciseTimers()

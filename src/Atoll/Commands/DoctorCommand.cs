@@ -57,8 +57,8 @@ internal static class DoctorCommand
         yield return ("cpus", $"{facts.CpusAllowed} allowed of {facts.CpusOfMachine}, {quota}");
         yield return ("memory", $"{facts.MemoryAllowedGib:0.0} GiB allowed of {facts.MemoryGib:0.0} GiB");
         yield return ("scheduling",
-            $"SCHED_FIFO {Word(may.MayUseFifo)}, SCHED_IDLE {Word(may.MayUseIdle)}, negative nice " +
-                $"{Word(may.MayRaiseNice)}");
+            $"SCHED_FIFO {Word(may.MayUseFifo)}, SCHED_IDLE {Word(may.MayUseIdle)} and back " +
+                $"{Word(may.MayLeaveIdle)}");
         yield return ("fifo limit",
             may.RtRuntimeUs is null ? "unknown" : $"{may.RtRuntimeUs} us of each {may.RtPeriodUs} us");
     }

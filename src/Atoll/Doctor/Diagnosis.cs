@@ -63,10 +63,10 @@ internal static class Diagnosis
                 "none needed; kernel.sched_rt_runtime_us = -1 lifts it");
         }
 
-        if (!may.MayUseIdle || !may.MayRaiseNice)
+        if (!may.MayUseIdle || !may.MayLeaveIdle)
         {
             yield return new Finding(
-                may.MayUseIdle ? "the right to negative nice values" : "the right to SCHED_IDLE",
+                may.MayUseIdle ? "the right to leave SCHED_IDLE again" : "the right to SCHED_IDLE",
                 "best-effort work cannot step back behind the threads that submit real-time work",
                 GrantRights);
         }

@@ -38,8 +38,8 @@ internal sealed record SchedulingFacts
     /// <summary>SCHED_IDLE: behind every ordinary thread.</summary>
     public required bool MayUseIdle { get; init; }
 
-    /// <summary>Nice below zero, and so also back from SCHED_IDLE.</summary>
-    public required bool MayRaiseNice { get; init; }
+    /// <summary>Back from SCHED_IDLE to an ordinary rank, which takes CAP_SYS_NICE.</summary>
+    public required bool MayLeaveIdle { get; init; }
 
     /// <summary>Microseconds of each real-time period that SCHED_FIFO threads may run; -1 is no limit.</summary>
     public long? RtRuntimeUs { get; init; }

@@ -29,7 +29,7 @@ internal static class MachineProbe
             {
                 MayUseFifo = OnThread(() => ThreadScheduling.TryFifo(1)),
                 MayUseIdle = OnThread(ThreadScheduling.TryIdle),
-                MayRaiseNice = OnThread(() => ThreadScheduling.TryOrdinary(-20)),
+                MayLeaveIdle = OnThread(() => ThreadScheduling.TryIdle() && ThreadScheduling.TryBatch()),
                 RtRuntimeUs = Number("/proc/sys/kernel/sched_rt_runtime_us"),
                 RtPeriodUs = Number("/proc/sys/kernel/sched_rt_period_us"),
             },

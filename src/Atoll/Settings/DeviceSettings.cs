@@ -14,7 +14,8 @@ internal static class DeviceSettings
             new("device.mode", "", "How real-time and best-effort work share the device.") { Flag = "--mode" },
             s => s.Device.Mode, (s, v) => s.Device.Mode = v),
         Setting.Choice(
-            new("device.policy", "", "Order among streams of one class: by priority, by deadline with admission, or fair."),
+            new("device.policy", "",
+                "Order among streams of one class: by priority, by deadline with admission, or fair."),
             s => s.Device.Policy, (s, v) => s.Device.Policy = v),
         Setting.Number(
             new("device.memory", "GiB",

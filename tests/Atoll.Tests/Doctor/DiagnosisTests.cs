@@ -16,7 +16,7 @@ public sealed class DiagnosisTests
         {
             MayUseFifo = true,
             MayUseIdle = true,
-            MayRaiseNice = true,
+            MayLeaveIdle = true,
             RtRuntimeUs = -1,
             RtPeriodUs = 1_000_000,
         },
@@ -28,7 +28,7 @@ public sealed class DiagnosisTests
     [Fact]
     public void Missing_scheduling_rights_are_named_with_their_cost_and_remedy()
     {
-        var plain = Good.Scheduling with { MayUseFifo = false, MayRaiseNice = false };
+        var plain = Good.Scheduling with { MayUseFifo = false, MayLeaveIdle = false };
 
         var findings = Diagnosis.Of(Good with { Scheduling = plain });
 

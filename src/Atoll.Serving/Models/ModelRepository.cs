@@ -32,18 +32,28 @@ internal sealed partial class ModelRepository(
         Entries.Where(entry => entry.Name == name).Select(entry => entry.Version);
 
     /// <summary>
-    /// Loads the sources, at most <paramref name="parallel"/> at a time; returns when each is ready or failed.
+    /// Loads the sources, at most <paramref name="parallel"/> at a time; returns when each is ready or failed. Of two
+    /// sources of one version the first is served.
     /// </summary>
     public async Task LoadAsync(IReadOnlyList<ModelSource> sources, int parallel, CancellationToken cancellation)
     {
+        var entries = new List<ModelEntry>();
         foreach (var source in sources)
         {
-            _entries.TryAdd((source.Name, source.Version), new ModelEntry(source, clock));
+            var entry = new ModelEntry(source, clock);
+            if (_entries.TryAdd((source.Name, source.Version), entry))
+            {
+                entries.Add(entry);
+            }
+            else
+            {
+                var first = _entries[(source.Name, source.Version)].Source.Path;
+                LogFailed(source.Name, source.Version, $"'{source.Path}' is left out: '{first}' is the same version");
+            }
         }
 
         var limits = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(
-            sources, limits, (source, token) => LoadOneAsync(_entries[(source.Name, source.Version)], token));
+        await Parallel.ForEachAsync(entries, limits, LoadOneAsync);
     }
 
     public async ValueTask DisposeAsync()

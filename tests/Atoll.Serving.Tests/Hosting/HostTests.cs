@@ -21,6 +21,22 @@ public sealed class HostTests
         new(options, new ServingServices { Loader = new FakeLoader(), Loggers = NullLoggerFactory.Instance });
 
     [Fact]
+    public async Task Of_two_files_of_one_version_the_first_is_loaded_and_the_other_left_out()
+    {
+        var loader = new FakeLoader(Model());
+        await using var host = new ServingHost(
+            new ServingOptions { Port = 0 },
+            new ServingServices { Loader = loader, Loggers = NullLoggerFactory.Instance });
+
+        await host.LoadAsync(
+            [new("m", "1", "m.onnx", null), new("m", "1", "m/1/model.onnx", null)],
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal(["m.onnx"], loader.Paths);
+        Assert.Equal([("m", "1", ModelState.Ready, "")], host.Models);
+    }
+
+    [Fact]
     public void Other_addresses_than_loopback_need_a_token()
     {
         var error = Assert.Throws<ServingException>(() => Host(new ServingOptions { Address = IPAddress.Any }));

@@ -44,12 +44,14 @@ public sealed record ModelLimits
         foreach (var dim in shape)
         {
             empty |= dim == 0;
-            if (dim > 1 && (dim > ElementsMax || (count *= dim) > ElementsMax))
+            if (dim > 1 && count > ElementsMax / dim)
             {
                 throw Exceeded($"{where} of shape [{string.Join(',', shape.ToArray())}] has too many elements",
                     ElementsMax,
                     nameof(ElementsMax));
             }
+
+            count *= Math.Max(dim, 1);
         }
         return empty ? 0 : count;
     }

@@ -16,6 +16,15 @@ public sealed class BadModelTests
     public void Empty_file_holds_no_graph() => Refused(ModelError.Malformed, () => ProtoModel.Load([]), "no graph");
 
     [Fact]
+    public void Element_counts_past_64_bits_are_refused_at_the_largest_limit()
+    {
+        var limits = new ModelLimits { ElementsMax = 1L << 40 };
+        Assert.Throws<ModelException>(() => limits.CountElements([1L << 32, 1L << 32], "x"));
+        Assert.Throws<ModelException>(() => limits.CountElements([1L << 40, 3, 1L << 24], "x"));
+        Assert.Equal(1L << 40, limits.CountElements([1L << 20, -1, 1L << 20], "x"));
+    }
+
+    [Fact]
     public void Every_truncation_of_a_file_is_refused_or_still_valid()
     {
         var bytes = ProtoModel.Mixed().ToBytes();

@@ -19,9 +19,11 @@ internal sealed class DisbRealTimeClient : IDisposable
     private readonly TimeProvider _clock;
     private readonly Thread _thread;
     private readonly List<double> _latencies;
+    private readonly List<(long Start, long End)> _onDevice;
     private readonly bool _isClosedLoop;
     private readonly double _seconds;
     private long _start;
+    private string? _failure;
 
     public DisbRealTimeClient(
         ModelInstance instance, DisbTask task, double[] arrivals, double seconds, TimeProvider clock)
@@ -32,15 +34,17 @@ internal sealed class DisbRealTimeClient : IDisposable
         _launch = new Launch(instance.Program);
         _frame = instance.Input(0).AsSpan<byte>().ToArray();
         _answer = new byte[instance.Output(0).Bytes];
-        _latencies = new List<double>(Math.Max(arrivals.Length, _isClosedLoop ? (int)(seconds * 2000) : 0));
+        var most = Math.Max(arrivals.Length, _isClosedLoop ? (int)(seconds * 2000) : 0);
+        _latencies = new List<double>(most);
+        _onDevice = new List<(long Start, long End)>(most);
         _thread = new Thread(Run) { Name = "disb-" + task.Model };
     }
 
     /// <summary>Milliseconds of each served request, in order.</summary>
     public IReadOnlyList<double> LatenciesMs => _latencies;
 
-    /// <summary>Seconds that launches of this client were on the device.</summary>
-    public double BusySeconds { get; private set; }
+    /// <summary>When launches of this client were on the device.</summary>
+    public IReadOnlyList<(long Start, long End)> OnDevice => _onDevice;
 
     public void Start(long start)
     {
@@ -48,7 +52,15 @@ internal sealed class DisbRealTimeClient : IDisposable
         _thread.Start();
     }
 
-    public void Join() => _thread.Join();
+    /// <exception cref="InvalidOperationException">A request was refused or failed.</exception>
+    public void Join()
+    {
+        _thread.Join();
+        if (_failure is not null)
+        {
+            throw new InvalidOperationException(_failure);
+        }
+    }
 
     public void Dispose() => _stream.Dispose();
 
@@ -70,21 +82,33 @@ internal sealed class DisbRealTimeClient : IDisposable
                 }
             }
 
-            ServeOne();
+            if (!TryServeOne())
+            {
+                return;
+            }
+
             next++;
         }
     }
 
-    private void ServeOne()
+    // Nothing but completed requests may count as a latency.
+    private bool TryServeOne()
     {
         var begin = _clock.GetTimestamp();
         _frame.CopyTo(_instance.Input(0).AsSpan<byte>());
-        _stream.Submit(_launch);
-        _launch.Wait();
+        var submitted = _stream.Submit(_launch);
+        if (submitted != SubmitResult.Accepted || _launch.Wait() != LaunchStatus.Completed)
+        {
+            _failure = $"a real-time request of {_stream.Options.Name} was {submitted} and is {_launch.Status}: " +
+                $"{_launch.Failure?.Message}";
+            return false;
+        }
+
         _instance.Output(0).AsSpan<byte>().CopyTo(_answer);
         var end = _clock.GetTimestamp();
         _latencies.Add(_clock.GetElapsedTime(begin, end).TotalMilliseconds);
-        BusySeconds += _clock.GetElapsedTime(_launch.StartedAt, _launch.EndedAt).TotalSeconds;
+        _onDevice.Add((_launch.StartedAt, _launch.EndedAt));
+        return true;
     }
 }
 

@@ -90,7 +90,8 @@ internal sealed class DisbPhase(
         {
             RealTimeMs = [.. realTime.Select(client => client.LatenciesMs)],
             Seconds = elapsed,
-            RealTimeBusyShare = realTime.Sum(client => client.BusySeconds) / elapsed,
+            RealTimeBusyShare = (double)BusyTime.Union(realTime.SelectMany(client => client.OnDevice)) /
+                clock.TimestampFrequency / elapsed,
             BestEffort = counts,
             PreemptP50Us = statistics.Total.Quantile(0.5) / 1e3,
             PreemptP99Us = statistics.Total.Quantile(0.99) / 1e3,

@@ -42,7 +42,9 @@ internal sealed class OrtProcess : IDisposable
             RedirectStandardOutput = true,
         };
         var client = new OrtProcess(Process.Start(start)!);
-        if (client._process.StandardOutput.ReadLine() != "ready")
+        var answer = client._process.StandardOutput.ReadLine();
+        Directory.Delete(Path.GetDirectoryName(script)!, recursive: true);
+        if (answer != "ready")
         {
             client.Dispose();
             throw new InvalidOperationException($"ONNX Runtime could not run {model}: its process ended early");
@@ -78,7 +80,7 @@ internal sealed class OrtProcess : IDisposable
     private static string WriteScript()
     {
         using var source = Assembly.GetExecutingAssembly().GetManifestResourceStream("ort-client.mjs")!;
-        var path = Path.Combine(Path.GetTempPath(), $"atoll-ort-client-{Environment.ProcessId}.mjs");
+        var path = Path.Combine(Directory.CreateTempSubdirectory("atoll-ort-").FullName, "ort-client.mjs");
         using var target = File.Create(path);
         source.CopyTo(target);
         return path;

@@ -59,8 +59,6 @@ internal sealed class CpuStream : DeviceStream
 
     public double VirtualTime => Interlocked.Read(ref _serviceTicks) / Options.Weight;
 
-    public long ServiceTicks => Interlocked.Read(ref _serviceTicks);
-
     public long ServedAt => Volatile.Read(ref _servedAt);
 
     /// <summary>A unit that asks now can probably claim a block.</summary>

@@ -6,7 +6,8 @@ namespace Atoll.Devices;
 public enum SchedulingRights
 {
     /// <summary>
-    /// Units compute best-effort work under SCHED_IDLE and real-time work under SCHED_BATCH; submitters may be SCHED_FIFO.
+    /// Units compute best-effort work under SCHED_IDLE and real-time work under SCHED_BATCH; submitters may be
+    /// SCHED_FIFO.
     /// </summary>
     Full,
 
@@ -95,8 +96,8 @@ public static unsafe partial class ThreadScheduling
     public static bool TryIdle() => TrySet(PolicyIdle, 0, 0);
 
     /// <summary>
-    /// Makes the calling thread an ordinary one that computes: it shares its CPU with other processes, and threads that wake
-    /// for a moment, such as those that read requests, go first.
+    /// Makes the calling thread an ordinary one that computes: it shares its CPU with other processes, and threads that
+    /// wake for a moment, such as those that read requests, go first.
     /// </summary>
     public static bool TryBatch() => TrySet(PolicyBatch, 0, 0);
 

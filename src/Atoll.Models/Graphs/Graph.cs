@@ -73,8 +73,4 @@ public sealed class Graph
     /// refuse.</exception>
     public Graph WithInputShapes(IReadOnlyDictionary<string, long[]> shapes, ModelLimits? limits = null) =>
         GraphSpecializer.Specialize(this, shapes, limits ?? ModelLimits.Default);
-
-    /// <summary>Number of nodes that read the value, counting a graph output as one more.</summary>
-    public int CountUses(GraphValue value) =>
-        Nodes.Sum(n => n.Inputs.Count(i => ReferenceEquals(i, value))) + Outputs.Count(o => ReferenceEquals(o, value));
 }

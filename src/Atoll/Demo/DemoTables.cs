@@ -37,7 +37,8 @@ internal static class DemoTables
         TextTable.Add(table, ["best-effort/s", Number(report.BeAloneRps), .. Each(row => Number(row.BeRps))]);
         TextTable.Add(table, ["  of alone", "100 %", .. Each(row => Share(row.BeShareOfAlone))]);
         TextTable.Add(table, ["  repeated", None, .. Each(row => $"{row.RepeatedBlocks}")]);
-        TextTable.Add(table, ["preemptions", None, .. Each(row => row.PreemptUs is null ? None : $"{row.Preemptions}")]);
+        TextTable.Add(
+            table, ["preemptions", None, .. Each(row => row.PreemptUs is null ? None : $"{row.Preemptions}")]);
         Stage("us, p50/p99", stages => stages.Total);
         Stage("  flag", stages => stages.Flag);
         Stage("  running unit", stages => stages.Running);

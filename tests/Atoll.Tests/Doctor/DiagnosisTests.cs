@@ -32,7 +32,8 @@ public sealed class DiagnosisTests
 
         var findings = Diagnosis.Of(Good with { Scheduling = plain });
 
-        Assert.Equal(["the right to SCHED_FIFO", "the right to leave SCHED_IDLE again"], findings.Select(f => f.Missing));
+        Assert.Equal(
+            ["the right to SCHED_FIFO", "the right to leave SCHED_IDLE again"], findings.Select(f => f.Missing));
         Assert.All(findings, finding => Assert.Contains("CAP_SYS_NICE", finding.Remedy, StringComparison.Ordinal));
     }
 

@@ -18,10 +18,6 @@ internal sealed class GraphEditor(Graph graph)
     public GraphNode? OnlyReader(GraphValue value) =>
         !IsGraphOutput(value) && Readers(value) is [var reader] ? reader : null;
 
-    /// <summary>Whether all readers of the value are among the nodes and the caller does not see it.</summary>
-    public bool IsPrivateTo(GraphValue value, IReadOnlyCollection<GraphNode> nodes) =>
-        !IsGraphOutput(value) && Readers(value).All(nodes.Contains);
-
     public GraphValue AddConstant(string near, Tensor tensor) => new($"{near}.atoll{_made++}")
     {
         Type = tensor.Type,

@@ -16,7 +16,7 @@ internal sealed record PeerSharingReport
     public required IReadOnlyList<PeerSharingRow> Rows { get; init; }
 }
 
-/// <summary>One engine in one setting: medians over interleaved repetitions.</summary>
+/// <summary>One engine in one setting: medians over interleaved repetitions, p99 over all requests of all of them.</summary>
 internal sealed record PeerSharingRow
 {
     /// <summary>

@@ -4,7 +4,10 @@ namespace Atoll.EndToEnd.Tests;
 
 public sealed class LivePageTests(ITestOutputHelper output)
 {
-    private const int InputBytes = 3 * 64 * 64 * sizeof(float);
+    private const int InputBytes = 3 * 224 * 224 * sizeof(float);
+    private const int LoadClients = 4;
+
+    private static bool IsLong => Environment.GetEnvironmentVariable("ATOLL_LONG") == "1";
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -13,7 +16,7 @@ public sealed class LivePageTests(ITestOutputHelper output)
     {
         await using var server = await LiveServer.StartAsync(Token);
         await using var live = await LivePage.OpenAsync(server.Url);
-        await using var load = new BestEffortLoad(server.Url, LiveServer.BestEffortModel, InputBytes, clients: 2);
+        await using var load = new BestEffortLoad(server.Url, LiveServer.BestEffortModel, InputBytes, LoadClients);
 
         await live.Page.Locator("#timeline path.best_effort").First.WaitForAsync(new() { Timeout = 60_000 });
         await live.Page.Locator("#models tr", new() { HasText = LiveServer.BestEffortModel }).WaitForAsync();
@@ -35,23 +38,40 @@ public sealed class LivePageTests(ITestOutputHelper output)
         await live.DrawAsync(0); // Pays for the first call of the page and of the server.
         var alone = await DrawAllTwiceAsync(live, "alone");
         (string Digit, double Milliseconds)[][] loaded;
-        await using (var load = new BestEffortLoad(server.Url, LiveServer.BestEffortModel, InputBytes, clients: 2))
+        await using (var load = new BestEffortLoad(server.Url, LiveServer.BestEffortModel, InputBytes, LoadClients))
         {
+            var (start, before) = (TimeProvider.System.GetTimestamp(), server.BestEffortWork.Seconds);
             loaded = await DrawAllTwiceAsync(live, "loaded");
+            var elapsed = TimeProvider.System.GetElapsedTime(start).TotalSeconds;
+            var share = (server.BestEffortWork.Seconds - before) / (elapsed * server.BestEffortWork.Units);
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"best-effort share of units: {share:p0}"));
             Assert.True(load.Answered > 0, "the load was not served");
         }
 
         var right = loaded[0].Index().Count(drawn => drawn.Item.Digit == $"{drawn.Index}");
         Assert.True(right >= 9, $"{right} of 10 digits were right");
+        Assert.Empty(Late(alone, loaded));
+        Assert.Empty(live.Problems);
+    }
+
+    /// <summary>Digits whose answer under load took more than twice the unloaded time plus 5 ms.</summary>
+    private static List<string> Late(
+        (string Digit, double Milliseconds)[][] alone, (string Digit, double Milliseconds)[][] loaded)
+    {
+        var late = new List<string>();
         for (var digit = 0; digit < 10; digit++)
         {
-            // A pause of the machine hits one of two drawings; a wait for best-effort work would hit both.
+            // A pause of the machine hits one of two drawings; a wait for best-effort work would hit both. The long
+            // suite, which has the machine to itself, holds the first drawing of each to the bound.
             var unloaded = alone.Max(round => round[digit].Milliseconds);
-            var answered = loaded.Min(round => round[digit].Milliseconds);
-            Assert.True(answered <= (2 * unloaded) + 5, $"{digit}: {answered} ms, alone {unloaded} ms");
+            var answered = IsLong ? loaded[0][digit].Milliseconds : loaded.Min(round => round[digit].Milliseconds);
+            if (answered > (2 * unloaded) + 5)
+            {
+                late.Add(string.Create(CultureInfo.InvariantCulture, $"{digit}: {answered} ms, alone {unloaded} ms"));
+            }
         }
 
-        Assert.Empty(live.Problems);
+        return late;
     }
 
     private async Task<(string Digit, double Milliseconds)[][]> DrawAllTwiceAsync(LivePage live, string what) =>

@@ -25,11 +25,14 @@ internal sealed class LiveServer : IAsyncDisposable
 
     public Uri Url => _host.Url;
 
+    /// <summary>Unit seconds that best-effort work has had so far, and the number of units.</summary>
+    public (double Seconds, int Units) BestEffortWork => (_device.BusySeconds(WorkClass.BestEffort), _device.Units);
+
     public static async Task<LiveServer> StartAsync(CancellationToken cancellation)
     {
         var folder = Directory.CreateTempSubdirectory("atoll-end-to-end-");
         SampleModels.Create("digits", Path.Combine(folder.FullName, "digits.onnx"), new SampleModelOptions());
-        var small = new SampleModelOptions { Width = 0.25, Image = 64 };
+        var small = new SampleModelOptions { Width = 0.25 };
         SampleModels.Create(BestEffortModel, Path.Combine(folder.FullName, $"{BestEffortModel}.onnx"), small);
         var device = new CpuDevice(new CpuDeviceOptions());
         var host = new ServingHost(new ServingOptions { Port = 0 }, new ServingServices

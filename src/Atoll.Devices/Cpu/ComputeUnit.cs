@@ -313,10 +313,12 @@ internal sealed class ComputeUnit : IDisposable
             (_views, _candidates) = (new StreamView[streams.Length], new CpuStream[streams.Length]);
         }
 
+        // One launch at a time means waiting for the last blocks of the one in progress, though none of it can be claimed.
+        var isSequential = _device.Mode == ShareMode.Sequential;
         var count = 0;
         foreach (var stream in streams)
         {
-            if ((only is null || stream.Class == only) && stream.IsReady)
+            if ((only is null || stream.Class == only) && (isSequential ? stream.IsDue : stream.IsReady))
             {
                 stream.Describe(ref _views[count]);
                 _candidates[count++] = stream;
@@ -329,7 +331,7 @@ internal sealed class ComputeUnit : IDisposable
         }
 
         var choice = _device.Policy.Select(_views.AsSpan(0, count), _device.Now);
-        return choice < 0 ? null : _candidates[choice];
+        return choice >= 0 && _candidates[choice].IsReady ? _candidates[choice] : null;
     }
 
     private void WaitForWork()

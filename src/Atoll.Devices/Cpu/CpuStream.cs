@@ -55,6 +55,9 @@ internal sealed class CpuStream : DeviceStream
     /// <summary>A launch is on the device, whether or not a block can be claimed right now.</summary>
     public bool IsActive => Volatile.Read(ref _phase) != Idle || Depth > 0;
 
+    /// <summary>A launch waits or runs and nobody has suspended it.</summary>
+    public bool IsDue => IsActive && (IsReady || !Client.IsSuspended);
+
     public bool IsClosed => _isClosed;
 
     public double VirtualTime => Interlocked.Read(ref _serviceTicks) / Options.Weight;

@@ -60,7 +60,7 @@ internal static class PreemptCommand
         foreach (var flat in report.Flatness)
         {
             AnsiConsole.MarkupLineInterpolated(
-                $"{flat.Mode} over {flat.Variable}: largest p50 is {flat.P50Ratio}x the smallest");
+                $"{flat.Mode} over {flat.Variable}: p50 changes by {flat.P50Change:P0} ({flat.GrowthUs} us)");
         }
     }
 }

@@ -61,5 +61,7 @@ internal static class PreemptPlan
     }
 
     private static PreemptFlatness Spread(string mode, string variable, PreemptRow[] rows) => new(mode, variable,
-        Math.Round(rows.Max(r => r.P50Us) / rows.Min(r => r.P50Us), 3), Math.Round(rows[^1].P50Us - rows[0].P50Us, 3));
+        Math.Round((rows[^1].P50Us / rows[0].P50Us) - 1, 3),
+        Math.Round(rows.Max(r => r.P50Us) / rows.Min(r => r.P50Us), 3),
+        Math.Round(rows[^1].P50Us - rows[0].P50Us, 3));
 }

@@ -92,5 +92,9 @@ internal sealed record PreemptStages(double Flag, double Running, double Idle, d
 internal sealed record PreemptReport(
     string Machine, IReadOnlyList<PreemptRow> Rows, IReadOnlyList<PreemptFlatness> Flatness);
 
-/// <summary>Largest over smallest p50 of a mode while one variable changes: 1.2 is the bound for reset.</summary>
-internal sealed record PreemptFlatness(string Mode, string Variable, double P50Ratio, double GrowthUs);
+/// <summary>
+/// How p50 of a mode follows one variable: change from its smallest to its largest value as a share (the bound for
+/// reset is 0.2), largest over smallest p50 of all values, growth in microseconds.
+/// </summary>
+internal sealed record PreemptFlatness(
+    string Mode, string Variable, double P50Change, double P50Ratio, double GrowthUs);

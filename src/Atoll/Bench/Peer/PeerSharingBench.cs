@@ -65,7 +65,7 @@ internal sealed class PeerSharingBench(PeerSharingOptions options, TimeProvider 
     {
         double Median(Func<(MixRun RealTime, MixRun BestEffort, MixRun Both), double> figure) =>
             Percentiles.Median(rounds.Select(figure));
-        // A phase holds about a hundred requests: its p99 is nearly its maximum, so the tail is taken over all repetitions.
+        // A phase holds about a hundred requests, so its p99 is nearly its maximum: take the tail over all repetitions.
         var aloneP99 = Percentiles.Of([.. rounds.SelectMany(r => r.RealTime.LatenciesMs).Order()], 0.99);
         var bothP99 = Percentiles.Of([.. rounds.SelectMany(r => r.Both.LatenciesMs).Order()], 0.99);
         return new PeerSharingRow

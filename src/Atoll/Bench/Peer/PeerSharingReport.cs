@@ -16,7 +16,7 @@ internal sealed record PeerSharingReport
     public required IReadOnlyList<PeerSharingRow> Rows { get; init; }
 }
 
-/// <summary>One engine in one setting: medians over interleaved repetitions, p99 over all requests of all of them.</summary>
+/// <summary>One engine in one setting: medians over repetitions, p99 over the requests of all repetitions.</summary>
 internal sealed record PeerSharingRow
 {
     /// <summary>

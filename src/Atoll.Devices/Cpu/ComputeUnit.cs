@@ -84,6 +84,8 @@ internal sealed class ComputeUnit : IDisposable
         if (thread != 0 && Interlocked.CompareExchange(ref _standing, Boosted, Background) == Background)
         {
             ThreadScheduling.TryFifo(1, thread);
+            // The unit may have stepped back in between; marked again, it does so once more.
+            Interlocked.CompareExchange(ref _standing, Boosted, Background);
         }
     }
 
@@ -111,6 +113,8 @@ internal sealed class ComputeUnit : IDisposable
     {
         var start = _device.Now;
         _wasRunning = true;
+        // A block of best-effort work runs right now, so its wait starts here.
+        _lastBestEffort = start;
         ServeRealTime(start, isNested: true);
         return _device.Now - start;
     }

@@ -14,6 +14,9 @@ public sealed unsafe class CpuDevice : Device
     /// </summary>
     internal const int WaitQueueCapacity = 1024;
 
+    /// <summary>Units burn power while they wait for what a hint announced.</summary>
+    private static readonly TimeSpan HintMax = TimeSpan.FromSeconds(1);
+
     private readonly Lock _streamsLock = new();
     private readonly ComputeUnit[] _units;
 
@@ -144,7 +147,12 @@ public sealed unsafe class CpuDevice : Device
     /// <inheritdoc/>
     public override void Hint(TimeSpan within)
     {
-        Volatile.Write(ref _awakeUntil, Now + TicksOf(within));
+        var until = Now + TicksOf(within < HintMax ? within : HintMax);
+        if (until > AwakeUntil)
+        {
+            Volatile.Write(ref _awakeUntil, until);
+        }
+
         _calls.WakeAll();
     }
 
@@ -196,7 +204,9 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Decides whether a real-time launch may be padded, as it starts.</summary>
     internal void OnBegin(CpuStream stream, Launch launch)
     {
-        if (Mode == ShareMode.ResetPadding && stream.Class == WorkClass.RealTime)
+        // A launch with nothing to pad it says nothing about what padding costs.
+        launch.IsGuarded = Mode == ShareMode.ResetPadding && stream.Class == WorkClass.RealTime && HasBestEffort;
+        if (launch.IsGuarded)
         {
             var program = launch.Program;
             lock (program.Guarding)
@@ -290,9 +300,12 @@ public sealed unsafe class CpuDevice : Device
             var took = now - launch.StartedAt;
             program.ExpectedTicks = program.ExpectedTicks == 0 ? took
                 : program.ExpectedTicks + ((took - program.ExpectedTicks) / 8);
-            lock (program.Guarding)
+            if (launch.IsGuarded)
             {
-                program.Guard?.Ended(launch.IsPadded, MicrosecondsBetween(launch.StartedAt, now));
+                lock (program.Guarding)
+                {
+                    program.Guard?.Ended(launch.IsPadded, MicrosecondsBetween(launch.StartedAt, now));
+                }
             }
         }
 

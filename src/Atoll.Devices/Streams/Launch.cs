@@ -53,6 +53,7 @@ public sealed class Launch
     internal long SignalledAt;
     internal int StartedBlocks;
     internal bool IsPadded;
+    internal bool IsGuarded;
 
     /// <summary>Counted as real-time work of a device that preempts.</summary>
     internal bool IsGated;
@@ -129,7 +130,7 @@ public sealed class Launch
         CancelRequested = false;
         StartedBlocks = 0;
         CompletedKernels = 0;
-        IsPadded = false;
+        IsPadded = IsGuarded = false;
         Failure = null;
         SubmittedAt = now;
         StartedAt = SpreadAt = EndedAt = SignalledAt = 0;

@@ -131,7 +131,7 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
             stream.Submit(launch);
             Await(launch, mayUseCpu);
             samples[Math.Max(0, i)] = new Sample(device.MicrosecondsBetween(launch.SubmittedAt, launch.SpreadAt),
-                GC.CollectionCount(0) != collections);
+                what.ForcesGc && GC.CollectionCount(0) != collections);
         }
 
         return GC.GetAllocatedBytesForCurrentThread() - before;

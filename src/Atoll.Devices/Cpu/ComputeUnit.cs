@@ -317,7 +317,8 @@ internal sealed class ComputeUnit : IDisposable
             (_views, _candidates) = (new StreamView[streams.Length], new CpuStream[streams.Length]);
         }
 
-        // One launch at a time means waiting for the last blocks of the one in progress, though none of it can be claimed.
+        // One launch at a time means waiting for the last blocks of the one in progress, though none of it can be
+        // claimed.
         var isSequential = _device.Mode == ShareMode.Sequential;
         var count = 0;
         foreach (var stream in streams)

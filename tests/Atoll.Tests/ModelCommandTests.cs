@@ -53,10 +53,20 @@ public sealed class ModelCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_file_name_where_a_folder_is_needed_is_bad_input()
+    {
+        var run = await CommandRun.StartAsync("model", "create", "vgg19", "--out", PathOf("vgg19"));
+        Assert.Equal(ExitCode.BadInput, run.Code);
+        Assert.Contains("a folder is needed", run.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(PathOf("vgg19")));
+    }
+
+    [Fact]
     public async Task A_folder_that_cannot_be_written_is_a_failure()
     {
-        await File.WriteAllTextAsync(PathOf("file"), "", TestContext.Current.CancellationToken);
-        var run = await CommandRun.StartAsync("model", "create", "vgg19", "--width", "0.1", "--out", PathOf("file"));
+        var file = Path.Combine(_folder.FullName, "file");
+        await File.WriteAllTextAsync(file, "", TestContext.Current.CancellationToken);
+        var run = await CommandRun.StartAsync("model", "create", "vgg19", "--width", "0.1", "--out", file);
         Assert.Equal(ExitCode.Failed, run.Code);
         Assert.Contains("--out", run.Error, StringComparison.Ordinal);
     }

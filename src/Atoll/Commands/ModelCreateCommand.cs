@@ -65,6 +65,7 @@ internal static class ModelCreateCommand
     private static int Run(ParseResult result, TimeProvider time, CancellationToken stop)
     {
         var name = result.GetRequiredValue(Name);
+        CheckFolder(result.GetRequiredValue(Out));
         var output = result.InvocationConfiguration.Output;
         var json = result.GetValue(Json);
         var reports = new List<object>();
@@ -87,6 +88,14 @@ internal static class ModelCreateCommand
         }
 
         return ExitCode.Done;
+    }
+
+    private static void CheckFolder(string folder)
+    {
+        if (folder.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new UsageException($"--out {folder}: a folder is needed; the file in it is named after the model");
+        }
     }
 
     private static SampleModelReport Make(ParseResult result, string model)

@@ -50,7 +50,10 @@ public sealed class DeviceModelTests : IDisposable
     [Theory]
     [InlineData("""{"class":"real_time"}""", ModelState.Ready, "")]
     [InlineData("""{"class":"fast"}""", ModelState.Failed, "class")]
+    [InlineData("""{"class":"fast"}""", ModelState.Failed, "real_time or best_effort")]
     [InlineData("""{"klass":"real_time"}""", ModelState.Failed, "klass")]
+    [InlineData("""{"instances":1.5}""", ModelState.Failed, "$.instances on line 1")]
+    [InlineData("""{"instances":}""", ModelState.Failed, "invalid start of a value")]
     [InlineData("""{"instances":0}""", ModelState.Failed, "instances is 0; it must be 1 to 64")]
     public async Task Configuration_beside_the_model_is_read_and_checked(string json, ModelState state, string reason)
     {

@@ -47,9 +47,17 @@ public sealed record ModelConfiguration
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
-            throw new ServingException(ServingError.InvalidSetting, $"{path}: {e.Message}", e);
+            throw new ServingException(ServingError.InvalidSetting, $"{path}: {Reason(e)}", e);
         }
     }
+
+    // A fault of syntax has a message of use; the message of any other fault names .NET types and no choices.
+    private static string Reason(Exception e) =>
+        e is JsonException { InnerException: not JsonException, Path: { } where } json
+        ? $"{where} on line {json.LineNumber + 1} has an unknown name or a value of the wrong kind; allowed: class " +
+          "(real_time or best_effort), and as whole numbers priority, instances, other_class_instances, " +
+          "queue_capacity, max_body_bytes"
+        : e.Message;
 
     /// <summary>This configuration, or an error that names the wrong value, its limits and where it stands.</summary>
     public ModelConfiguration Checked(string where)

@@ -19,8 +19,9 @@ internal static class ShareModeNames
 
     public static string NameOf(ShareMode mode) => Modes.First(pair => pair.Value == mode).Key;
 
+    /// <summary>The mode of a name, which may have hyphens as the setting device.mode has.</summary>
     /// <exception cref="UsageException">The name is none of <see cref="All"/>.</exception>
-    public static ShareMode Parse(string name) => Modes.TryGetValue(name, out var mode)
+    public static ShareMode Parse(string name) => Modes.TryGetValue(name.Replace('-', '_'), out var mode)
         ? mode
         : throw new UsageException($"unknown share mode '{name}': one of {string.Join(", ", Modes.Keys)}");
 }

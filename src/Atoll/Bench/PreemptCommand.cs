@@ -28,8 +28,8 @@ internal static class PreemptCommand
     {
         var bench = new PreemptBench(clock, seed);
         var cases = PreemptPlan.Cases(isQuick, ThreadScheduling.Probe());
-        var rows = bench.Run(cases, done => Console.Error.Write($"\r{done} measurements "));
-        Console.Error.WriteLine();
+        var rows = bench.Run(cases, done => ShowProgress(done));
+        ShowProgress(null);
         var report = new PreemptReport(BenchJson.Machine, rows, PreemptPlan.Flatness(rows, cases));
         if (isJson)
         {
@@ -38,6 +38,15 @@ internal static class PreemptCommand
         }
 
         Print(report);
+    }
+
+    /// <summary>One line on a terminal that is written over; silent in files and pipes.</summary>
+    private static void ShowProgress(int? done)
+    {
+        if (!Console.IsErrorRedirected)
+        {
+            Console.Error.Write(done is null ? Environment.NewLine : $"\r{done} measurements ");
+        }
     }
 
     private static void Print(PreemptReport report)

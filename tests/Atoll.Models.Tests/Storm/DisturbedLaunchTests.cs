@@ -105,10 +105,9 @@ public sealed class DisturbedLaunchTests(ITestOutputHelper output)
 
     private void Disturb(ShareMode mode, Action<(StormSubject Victim, StormSubject Urgent), Random> round)
     {
-        using var folder = new ModelFolder();
         using var device = new CpuDevice(StormSubject.DeviceOptions(mode));
-        using var victim = new StormSubject(device, folder, Victim, WorkClass.BestEffort, Seed);
-        using var urgent = new StormSubject(device, folder, Urgent, WorkClass.RealTime, Seed);
+        using var victim = new StormSubject(device, Victim, WorkClass.BestEffort, Seed);
+        using var urgent = new StormSubject(device, Urgent, WorkClass.RealTime, Seed);
         output.WriteLine($"seed {Seed}, {mode}");
         var random = new Random(Seed);
         for (var i = 0; i < Rounds; i++)

@@ -31,10 +31,9 @@ public sealed class PreemptionStormTests(ITestOutputHelper output)
     [MemberData(nameof(Cases))]
     public void Outputs_of_preempted_models_are_bit_identical(string name, ShareMode mode)
     {
-        using var folder = new ModelFolder();
         using var device = new CpuDevice(StormSubject.DeviceOptions(mode));
-        using var victim = new StormSubject(device, folder, name, WorkClass.BestEffort, Seed);
-        using var urgent = new StormSubject(device, folder, "digits", WorkClass.RealTime, Seed);
+        using var victim = new StormSubject(device, name, WorkClass.BestEffort, Seed);
+        using var urgent = new StormSubject(device, "digits", WorkClass.RealTime, Seed);
         var differing = Storm(device, victim, urgent, new Random(Seed));
         output.WriteLine($"{device.Statistics.Preemptions} preemptions, {device.Statistics.Stopped} blocks stopped, " +
             $"{device.Statistics.Repeated} repeated, {device.Statistics.Evicted} kernels evicted");

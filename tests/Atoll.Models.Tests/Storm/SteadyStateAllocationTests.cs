@@ -19,9 +19,8 @@ public sealed class SteadyStateAllocationTests(ITestOutputHelper output)
     [MemberData(nameof(Modes))]
     public void Launches_of_a_compiled_model_allocate_nothing(ShareMode mode)
     {
-        using var folder = new ModelFolder();
         using var device = new CpuDevice(StormSubject.DeviceOptions(mode));
-        using var subject = new StormSubject(device, folder, "digits", WorkClass.RealTime, Seed);
+        using var subject = new StormSubject(device, "digits", WorkClass.RealTime, Seed);
         Measure($"{mode}", () =>
         {
             subject.Stream.Submit(subject.Launch);
@@ -34,10 +33,9 @@ public sealed class SteadyStateAllocationTests(ITestOutputHelper output)
     [MemberData(nameof(Modes))]
     public void Preemptions_of_a_saturating_model_allocate_nothing(ShareMode mode)
     {
-        using var folder = new ModelFolder();
         using var device = new CpuDevice(StormSubject.DeviceOptions(mode));
-        using var victim = new StormSubject(device, folder, "densenet201", WorkClass.BestEffort, Seed);
-        using var urgent = new StormSubject(device, folder, "digits", WorkClass.RealTime, Seed);
+        using var victim = new StormSubject(device, "densenet201", WorkClass.BestEffort, Seed);
+        using var urgent = new StormSubject(device, "digits", WorkClass.RealTime, Seed);
         Measure($"{mode} under load", () =>
         {
             victim.Stream.Submit(victim.Launch);

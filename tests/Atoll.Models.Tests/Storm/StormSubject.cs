@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Atoll.Devices;
 
 namespace Atoll.Models.Tests;
@@ -12,18 +13,17 @@ internal sealed class StormSubject : IDisposable
 
     private const double Width = 0.125;
     private const int Image = 96;
+
+    // Fitting digits takes seconds, so each model is made once for all tests.
+    private static readonly ConcurrentDictionary<string, Lazy<byte[]>> Files = new();
+
     private readonly CompiledModel _model;
     private readonly byte[][] _expected;
 
-    public StormSubject(Device device, ModelFolder folder, string name, WorkClass workClass, int seed)
+    public StormSubject(Device device, string name, WorkClass workClass, int seed)
     {
-        var path = folder.At($"{name}-{workClass}.onnx");
-        SampleModels.Create(name, path, new SampleModelOptions
-        {
-            Width = name == "digits" ? 1 : Width,
-            Image = SampleModels.HasImageSize(name) ? Image : null,
-        });
-        _model = ModelCompiler.Compile(OnnxModel.Load(path).Graph);
+        using var file = new MemoryStream(Files.GetOrAdd(name, n => new Lazy<byte[]>(() => Make(n))).Value);
+        _model = ModelCompiler.Compile(OnnxModel.Load(file, name).Graph);
         Instance = _model.Instantiate(device);
         Client = device.CreateClient(name, device.MemoryBytes);
         Stream = device.CreateStream(new StreamOptions { Class = workClass, Name = name, Client = Client });
@@ -32,6 +32,18 @@ internal sealed class StormSubject : IDisposable
         Submit();
         WaitForEnd();
         _expected = [.. Instance.Outputs.Select(o => o.AsSpan<byte>().ToArray())];
+    }
+
+    private static byte[] Make(string name)
+    {
+        using var folder = new ModelFolder();
+        var path = folder.At($"{name}.onnx");
+        SampleModels.Create(name, path, new SampleModelOptions
+        {
+            Width = name == "digits" ? 1 : Width,
+            Image = SampleModels.HasImageSize(name) ? Image : null,
+        });
+        return File.ReadAllBytes(path);
     }
 
     /// <summary>

@@ -12,7 +12,7 @@ internal static class PreemptCommand
     public static Command Create(TimeProvider clock)
     {
         var json = new Option<bool>("--json") { Description = "Print the rows as JSON." };
-        var quick = new Option<bool>("--quick") { Description = "Fewer samples; ends within 45 s." };
+        var quick = new Option<bool>("--quick") { Description = "Fewer samples; within 45 s when quiet." };
         var seed =
             new Option<int>("--seed") { Description = "Seed of the arrival times.", DefaultValueFactory = _ => 1 };
         var command =

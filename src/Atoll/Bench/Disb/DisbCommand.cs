@@ -93,7 +93,7 @@ internal static class DisbCommand
                 Percent(r.RtP99Increase), Percent(r.NoiseMeanIncrease), Ms(r.RtRps), Ms(r.BeRps),
                     Percent(r.BeShareOfLeftover),
                 Ms(r.PreemptP50Us), Ms(r.PreemptP99Us), Percent(r.RepeatedShare), Percent(r.PaddingShare),
-                    $"{r.SelectionNs:F0}");
+                $"{r.SelectionNs:F0}");
         }
 
         ReportTable.Print(table);

@@ -56,7 +56,7 @@ run_project() {
   local name=$1 report=$results/$1.xml code
   echo "== $name"
   rm -f "$report"
-  "artifacts/bin/$name/release/$name" --report-xunit --report-xunit-filename "$name.xml" \
+  timeout --kill-after=10 "${ATOLL_TEST_LIMIT:-1200}" "artifacts/bin/$name/release/$name" --report-xunit --report-xunit-filename "$name.xml" \
     --results-directory "$results" --no-progress --no-ansi </dev/null | grep -v '^skipped '
   code=${PIPESTATUS[0]}
   if [ ! -s "$report" ]; then

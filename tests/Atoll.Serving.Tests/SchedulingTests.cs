@@ -74,15 +74,21 @@ public sealed class SchedulingTests
     public async Task Late_work_is_dropped_while_it_waits_and_while_it_runs()
     {
         var model = new FakeModel(Metadata, slots: 1) { Gated = true };
-        await using var server = await TestServer.StartAsync(model);
+        using var clock = new ManualClock();
+        await using var server = await TestServer.StartAsync(clock, model);
 
         var running = server.InferAsync("m", Body("\"timeout\":60000"));
+        await clock.TimerMadeAsync();
         await model.BegunAsync();
-        var waiting = await server.InferAsync("m", Body("\"timeout\":1000"));
+        var waiting = server.InferAsync("m", Body("\"timeout\":1000"));
+        await clock.TimerMadeAsync();
+        clock.Advance(5_000);
+        var waited = await waiting;
+        clock.Advance(60_000);
         var ran = await running;
 
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, waiting.Status);
-        Assert.Contains("Request timeout expired", waiting.Json.GetProperty("error").GetString());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, waited.Status);
+        Assert.Contains("Request timeout expired", waited.Json.GetProperty("error").GetString());
         Assert.Contains("Request timeout expired", ran.Json.GetProperty("error").GetString());
         Assert.Equal([InferenceStatus.Cancelled], model.Ended);
         Assert.Single(model.Order);

@@ -24,10 +24,22 @@ internal sealed class TestServer : IAsyncDisposable
     public static async Task<TestServer> StartAsync(params FakeModel[] models) =>
         await StartAsync(new ServingOptions(), models);
 
-    public static async Task<TestServer> StartAsync(
-        ServingOptions options, FakeModel[] models, params ModelSource[] others)
+    public static Task<TestServer> StartAsync(TimeProvider clock, params FakeModel[] models) =>
+        StartAsync(clock, new ServingOptions(), models);
+
+    public static Task<TestServer> StartAsync(
+        ServingOptions options, FakeModel[] models, params ModelSource[] others) =>
+        StartAsync(TimeProvider.System, options, models, others);
+
+    private static async Task<TestServer> StartAsync(
+        TimeProvider clock, ServingOptions options, FakeModel[] models, params ModelSource[] others)
     {
-        var services = new ServingServices { Loader = new FakeLoader(models), Loggers = NullLoggerFactory.Instance };
+        var services = new ServingServices
+        {
+            Loader = new FakeLoader(models),
+            Loggers = NullLoggerFactory.Instance,
+            Clock = clock,
+        };
         var host = new ServingHost(options with { Port = 0 }, services);
         await host.StartAsync(TestContext.Current.CancellationToken);
         var sources = models.Select(model => new ModelSource(model.Metadata.Name, "1", "fake", null)).Concat(others);

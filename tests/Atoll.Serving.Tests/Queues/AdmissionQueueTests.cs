@@ -1,8 +1,10 @@
 namespace Atoll.Serving.Tests;
 
-public sealed class AdmissionQueueTests
+public sealed class AdmissionQueueTests : IDisposable
 {
     private readonly ManualClock _clock = new();
+
+    public void Dispose() => _clock.Dispose();
 
     private AdmissionQueue Queue(int slots, int capacity) => new(slots, capacity, _clock);
 

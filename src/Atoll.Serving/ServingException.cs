@@ -8,6 +8,7 @@ public enum ServingError
     AddressUnavailable,
     TokenRequired,
     RepositoryUnreadable,
+    InvalidPlan,
 }
 
 /// <summary>The server could not start or load; the message says what, where, limit and setting.</summary>

@@ -10,6 +10,9 @@ internal sealed class OnnxModelBuilder(string name, int opset)
 {
     private const int IrVersion = 8;
 
+    /// <summary>Name of the dimension that inputs and outputs of shape 0 leave open.</summary>
+    private const string OpenDimension = "batch";
+
     private readonly GraphProto _graph = new() { Name = name };
     private readonly List<InitializerPlan> _initializers = [];
     private readonly SortedDictionary<string, string> _metadata = new(StringComparer.Ordinal);
@@ -95,7 +98,9 @@ internal sealed class OnnxModelBuilder(string name, int opset)
     private static ValueInfoProto Describe(string value, ElementType type, long[] shape)
     {
         var dims = new TensorShapeProto();
-        dims.Dim.AddRange(shape.Select(d => new TensorShapeProto.Types.Dimension { DimValue = d }));
+        dims.Dim.AddRange(shape.Select(d => d == 0
+            ? new TensorShapeProto.Types.Dimension { DimParam = OpenDimension }
+            : new TensorShapeProto.Types.Dimension { DimValue = d }));
         var tensor = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = dims };
         return new ValueInfoProto { Name = value, Type = new TypeProto { TensorType = tensor } };
     }

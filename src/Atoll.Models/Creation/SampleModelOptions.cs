@@ -16,7 +16,9 @@ public sealed record SampleModelOptions
     /// </summary>
     public int? Image { get; init; }
 
-    /// <summary>Items per inference; default 1, at most 256.</summary>
+    /// <summary>
+    /// Items per inference, at most 256; 0 leaves the first dimension open, so that requests can be batched. Default 1.
+    /// </summary>
     public int Batch { get; init; } = 1;
 
     /// <summary>Writes the weights to a second file, FILE.data; needed over 2 GB.</summary>

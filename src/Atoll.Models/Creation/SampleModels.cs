@@ -90,9 +90,9 @@ public static class SampleModels
             }
         }
 
-        if (options.Batch is < 1 or > BatchMax)
+        if (options.Batch is < 0 or > BatchMax)
         {
-            throw OutOfRange("batch", options.Batch, 1, BatchMax);
+            throw OutOfRange("batch", options.Batch, 0, BatchMax);
         }
     }
 

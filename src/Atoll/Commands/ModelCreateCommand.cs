@@ -41,7 +41,7 @@ internal static class ModelCreateCommand
 
     private static readonly Option<int> Batch = new("--batch")
     {
-        Description = "Items per inference.",
+        Description = "Items per inference; 0 leaves their number open, so that requests can be batched.",
         DefaultValueFactory = _ => 1,
     };
 

@@ -97,7 +97,7 @@ public sealed class OnnxWriterTests
     [InlineData("vgg19", 1, 16, 1, "--image")]
     [InlineData("inceptionv3", 1, 64, 1, "--image")]
     [InlineData("distilbert", 1, 64, 1, "--image")]
-    [InlineData("vgg19", 1, null, 0, "--batch")]
+    [InlineData("vgg19", 1, null, -1, "--batch")]
     [InlineData("alexnet", 1, null, 1, "vgg19")]
     public void Options_out_of_range_name_the_option(string name, double width, int? image, int batch, string option)
     {

@@ -134,6 +134,10 @@ internal sealed class DisbBench : IDisposable
             RtP99Increase = Median((r, m) => (m.QuantileMs(0.99) / r.AloneP99) - 1),
             NoiseMeanIncrease = Median((r, _) => Math.Abs((r.Again.MeanMs / r.Alone.MeanMs) - 1)),
             NoiseP99Increase = Median((r, _) => Math.Abs((r.Again.QuantileMs(0.99) / r.Alone.QuantileMs(0.99)) - 1)),
+            RtP99IncreasePooled = (PooledP99(rounds, r => [r.Loaded[mode]]) /
+                PooledP99(rounds, r => [r.Alone, r.Again])) - 1,
+            NoiseP99IncreasePooled =
+                Math.Abs((PooledP99(rounds, r => [r.Again]) / PooledP99(rounds, r => [r.Alone])) - 1),
             RtRps = Median((_, m) => m.RealTimeMs.Sum(c => c.Count) / m.Seconds),
             BeRps = Median((_, m) => m.BestEffortRate),
             BeShareOfLeftover =
@@ -145,6 +149,9 @@ internal sealed class DisbBench : IDisposable
             SelectionNs = Median((_, m) => m.SelectionNs),
         };
     }
+
+    private static double PooledP99(Round[] rounds, Func<Round, DisbMeasurement[]> phases) => Percentiles.Of(
+        [.. rounds.SelectMany(phases).SelectMany(phase => phase.RealTimeMs).SelectMany(client => client).Order()], 0.99);
 
     /// <summary>
     /// Best-effort work per second: inferences weighted by what one costs alone, so that a shifted mix counts right.

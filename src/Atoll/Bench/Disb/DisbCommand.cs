@@ -82,7 +82,7 @@ internal static class DisbCommand
         var table =
             new Table().Title($"DISB {report.Workload} on {Markup.Escape(report.Machine)}, {report.Units} units");
         string[] heads =
-            ["mode", "rt alone mean", "rt mean ms", "p50", "p99", "mean", "p99", "noise", "rt/s", "be/s",
+            ["mode", "rt alone mean", "rt mean ms", "p50", "p99", "mean", "p99", "noise", "pooled p99", "noise", "rt/s", "be/s",
             "be of leftover",
             "preempt p50 us", "p99 us", "repeated", "padding", "selection ns"];
         Array.ForEach(heads, head => table.AddColumn(head));
@@ -90,8 +90,9 @@ internal static class DisbCommand
         {
             table.AddRow(
                 r.Mode, Ms(r.RtAloneMeanMs), Ms(r.RtMeanMs), Ms(r.RtP50Ms), Ms(r.RtP99Ms), Percent(r.RtMeanIncrease),
-                Percent(r.RtP99Increase), Percent(r.NoiseMeanIncrease), Ms(r.RtRps), Ms(r.BeRps),
-                    Percent(r.BeShareOfLeftover),
+                Percent(r.RtP99Increase), Percent(r.NoiseMeanIncrease),
+                Percent(r.RtP99IncreasePooled), Percent(r.NoiseP99IncreasePooled),
+                Ms(r.RtRps), Ms(r.BeRps), Percent(r.BeShareOfLeftover),
                 Ms(r.PreemptP50Us), Ms(r.PreemptP99Us), Percent(r.RepeatedShare), Percent(r.PaddingShare),
                 $"{r.SelectionNs:F0}");
         }

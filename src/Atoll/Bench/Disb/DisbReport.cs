@@ -52,6 +52,14 @@ internal sealed record DisbRow
 
     public required double NoiseP99Increase { get; init; }
 
+    /// <summary>
+    /// p99 of all loaded requests over p99 of all alone ones, minus 1: many short repetitions give it enough samples.
+    /// </summary>
+    public required double RtP99IncreasePooled { get; init; }
+
+    /// <summary>The same between the alone runs before and those after the loaded ones.</summary>
+    public required double NoiseP99IncreasePooled { get; init; }
+
     public required double RtRps { get; init; }
 
     public required double BeRps { get; init; }

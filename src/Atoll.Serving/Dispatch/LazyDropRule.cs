@@ -1,0 +1,42 @@
+namespace Atoll.Serving;
+
+/// <summary>
+/// Lazy drop, earliest first (as Clipper does): gives up only what can no longer be answered even alone; the head's time
+/// left fixes the batch size. A late head therefore makes small batches, and goodput collapses under overload.
+/// </summary>
+/// <param name="batch">The largest batch.</param>
+public sealed class LazyDropRule(int batch) : IBatchRule
+{
+    public void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    {
+        take.Clear();
+        DropHopeless(queue, now, profile, take);
+        if (!queue.TryPeek(out var head))
+        {
+            return;
+        }
+
+        var size = Math.Min(Math.Min(batch, profile.LargestBatch(head.Deadline - now)), queue.Count);
+        Fill(queue, size, take);
+    }
+
+    /// <summary>Gives up the heads that would be late even if they ran alone now.</summary>
+    internal static void DropHopeless(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    {
+        var alone = now + profile.Latency(1);
+        while (queue.TryPeek(out var head) && head.Deadline < alone)
+        {
+            queue.TryDequeue(out head);
+            take.Dropped.Add(head);
+        }
+    }
+
+    /// <summary>Takes the first <paramref name="size"/> requests as the batch.</summary>
+    internal static void Fill(SessionQueue queue, int size, BatchTake take)
+    {
+        while (take.Batch.Count < size && queue.TryDequeue(out var request))
+        {
+            take.Batch.Add(request);
+        }
+    }
+}

@@ -6,7 +6,8 @@ namespace Atoll.Serving;
 /// <summary>The Open Inference Protocol's REST paths below /v2, given as percent-decoded segments.</summary>
 internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository repository, InferenceHandler inference)
 {
-    private static readonly string[] Extensions = ["binary_tensor_data", "schedule_policy", "parameters"];
+    /// <summary>The extensions that work, by their names in the protocol.</summary>
+    public static readonly string[] Extensions = ["binary_tensor_data", "schedule_policy", "parameters"];
 
     /// <summary>Set when every model has loaded or failed; false again once the server drains.</summary>
     public bool IsReady { get; set; }
@@ -82,9 +83,7 @@ internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository 
     {
         var version = rest is ["versions", var given, ..] ? given : null;
         var action = version is null ? rest : rest[2..];
-        var entry = repository.Find(name, version) ?? throw new RequestException(404, version is null
-            ? $"Request for unknown model: '{name}' is not found"
-            : $"Request for unknown model: '{name}' version {version} is not found");
+        var entry = ModelLookup.Find(repository, name, version);
         switch (action)
         {
             case ["ready"]:
@@ -92,11 +91,11 @@ internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository 
                 return ReadyAsync(context, entry);
             case []:
                 RequireMethod(context, "GET");
-                RequireLoaded(entry);
+                ModelLookup.RequireLoaded(entry);
                 return MetadataAsync(context, entry.Model!.Metadata, repository.VersionsOf(name));
             case ["infer"]:
                 RequireMethod(context, "POST");
-                RequireLoaded(entry);
+                ModelLookup.RequireLoaded(entry);
                 return inference.HandleAsync(context, entry, token, stopping);
             default:
                 throw new RequestException(404, $"there is nothing at '{context.Request.Path}'");
@@ -115,16 +114,6 @@ internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository 
                 json.WriteString("error"u8, entry.Reason);
             }
         });
-    }
-
-    private static void RequireLoaded(ModelEntry entry)
-    {
-        if (entry.State != ModelState.Ready)
-        {
-            throw new RequestException(503, entry.State == ModelState.Loading
-                ? $"model '{entry.Name}' is still loading"
-                : $"model '{entry.Name}' version {entry.Version} failed to load: {entry.Reason}");
-        }
     }
 
     private static Task MetadataAsync(HttpContext context, ModelMetadata model, IEnumerable<string> versions) =>

@@ -11,6 +11,9 @@ internal struct RequestParameters
     /// <summary>Microseconds from arrival in which the answer is of use; 0 = no deadline.</summary>
     public long TimeoutUs;
 
+    /// <summary>The same as a span; null = no deadline.</summary>
+    public readonly TimeSpan? Timeout => TimeoutUs > 0 ? TimeSpan.FromMicroseconds(TimeoutUs) : null;
+
     /// <summary>Whether outputs that say nothing else are answered in binary.</summary>
     public bool BinaryOutputs;
 }
@@ -277,14 +280,7 @@ internal ref struct InferenceRequestParser
             throw RequestException.BadRequest("request has no 'inputs'");
         }
 
-        var missing = Array.IndexOf(_given, false);
-        if (missing >= 0)
-        {
-            throw RequestException.BadRequest(
-                $"input '{_model.Inputs[missing].Name}' of model '{_model.Name}' is missing " +
-                $"({_given.Count(true)} of {_given.Length} inputs given)");
-        }
-
+        InputDraft.CheckAllGiven(_model, _given);
         if (_binaryOffset != _body.Length)
         {
             throw RequestException.BadRequest(

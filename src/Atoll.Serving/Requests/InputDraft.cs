@@ -47,6 +47,18 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
         Index = index;
     }
 
+    /// <exception cref="RequestException">An input of the model is missing.</exception>
+    public static void CheckAllGiven(ModelMetadata model, bool[] given)
+    {
+        var missing = Array.IndexOf(given, false);
+        if (missing >= 0)
+        {
+            throw RequestException.BadRequest(
+                $"input '{model.Inputs[missing].Name}' of model '{model.Name}' is missing " +
+                $"({given.Count(true)} of {given.Length} inputs given)");
+        }
+    }
+
     private void CheckType(TensorMetadata expected)
     {
         var text = DataType ?? throw RequestException.BadRequest($"input '{Name}' has no 'datatype'");

@@ -39,7 +39,7 @@ internal struct OutputDrafts(ModelMetadata model)
         }
     }
 
-    private readonly void ReadOne(ref Utf8JsonReader json)
+    private void ReadOne(ref Utf8JsonReader json)
     {
         string? name = null;
         bool? binary = null;
@@ -60,6 +60,13 @@ internal struct OutputDrafts(ModelMetadata model)
             }
         }
 
+        Add(name, binary);
+    }
+
+    /// <summary>Notes one output that the request names.</summary>
+    /// <exception cref="RequestException">The model has no such output, or it is named twice.</exception>
+    public void Add(string? name, bool? binary)
+    {
         var index = Array.FindIndex(model.Outputs, tensor => tensor.Name == name);
         if (index < 0)
         {
@@ -68,7 +75,8 @@ internal struct OutputDrafts(ModelMetadata model)
                 string.Join(", ", model.Outputs.Select(tensor => $"'{tensor.Name}'")));
         }
 
-        if (_named!.Exists(named => named.Index == index))
+        _named ??= [];
+        if (_named.Exists(named => named.Index == index))
         {
             throw RequestException.BadRequest($"output '{name}' is asked for twice");
         }

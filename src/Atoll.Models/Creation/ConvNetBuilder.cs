@@ -105,13 +105,13 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
     /// <summary>
     /// A fully connected layer; <paramref name="gain"/> is <see cref="ReluGain"/> before a ReLU, 1 for the last layer.
     /// </summary>
-    public Feature Linear(string name, Feature x, int outputs, float gain)
+    public Feature Linear(string name, Feature x, int outputs, float gain, int? seed = null)
     {
         var deviation = MathF.Sqrt(gain / x.Channels);
         void Fill(WeightGenerator generator, Span<float> weights) =>
             generator.CentredRows(weights, x.Channels, deviation, Centring);
-        var weight = Model.Parameter(name + ".weight", [outputs, x.Channels], _seed, Fill);
-        var bias = Model.Parameter(name + ".bias", [outputs], _seed, (g, v) => g.Normal(v, 0, 0.05f));
+        var weight = Model.Parameter(name + ".weight", [outputs, x.Channels], seed ?? _seed, Fill);
+        var bias = Model.Parameter(name + ".bias", [outputs], seed ?? _seed, (g, v) => g.Normal(v, 0, 0.05f));
         var value = Model.Node("Gemm", name, [x.Value, weight, bias],
             OnnxAttribute.Float("alpha", 1), OnnxAttribute.Float("beta", 1), OnnxAttribute.Int("transB", 1));
         return new(value, outputs);
@@ -123,7 +123,7 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
     public void PooledLogits(Feature x, string classifier)
     {
         var pooled = x with { Value = Model.Node("GlobalAveragePool", "avgpool", [x.Value]) };
-        Linear(classifier, Flatten("flatten", pooled), Classes, gain: 1);
+        Linear(classifier, Flatten("flatten", pooled), Classes, gain: 1, options.HeadSeed);
         Logits();
     }
 

@@ -12,6 +12,12 @@ public sealed record SampleModelOptions
     public int Seed { get; init; } = 1;
 
     /// <summary>
+    /// Seed of the last layer's weights, so that models with one backbone differ; null = <see cref="Seed"/>. Only for
+    /// networks that end in a pooled classifier.
+    /// </summary>
+    public int? HeadSeed { get; init; }
+
+    /// <summary>
     /// Height and width of the input image in pixels; null for the published size (224, Inception-v3 299).
     /// </summary>
     public int? Image { get; init; }

@@ -23,9 +23,43 @@ internal static class CastOperator
         {
             return tensor;
         }
+        if (tensor.Type == ElementType.BFloat16)
+        {
+            return Convert(call, Widen(tensor), to);
+        }
+        if (to == ElementType.BFloat16)
+        {
+            return Narrow(Convert(call, tensor, ElementType.Float32));
+        }
         // A bool is stored as a byte of 0 or 1, so as a source it is one.
         var from = tensor.Type == ElementType.Bool ? ElementType.UInt8 : tensor.Type;
         return NumericDispatch.Run(call, from, new From(call, tensor, to));
+    }
+
+    /// <summary>A bfloat16 is the upper half of a float.</summary>
+    private static Tensor Widen(Tensor tensor)
+    {
+        var from = tensor.AsSpan<ushort>();
+        var values = new float[from.Length];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = BitConverter.UInt32BitsToSingle((uint)from[i] << 16);
+        }
+        return Tensor.Float(tensor.Shape, values);
+    }
+
+    /// <summary>Rounded to the nearest, ties to even; NaN stays NaN.</summary>
+    private static Tensor Narrow(Tensor tensor)
+    {
+        var from = tensor.AsSpan<float>();
+        var values = new ushort[from.Length];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var bits = BitConverter.SingleToUInt32Bits(from[i]);
+            values[i] = float.IsNaN(from[i]) ? (ushort)(bits >> 16 | 0x40)
+                : (ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+        }
+        return Tensor.Of<ushort>(ElementType.BFloat16, tensor.Shape, values);
     }
 
     private static ElementType Target(OperatorCall call) =>

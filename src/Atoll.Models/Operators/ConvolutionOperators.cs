@@ -1,6 +1,8 @@
+using System.Numerics;
+
 namespace Atoll.Models;
 
-/// <summary>Convolutions over float32 tensors (batch, channels, up to three spatial axes).</summary>
+/// <summary>Convolutions over float tensors (batch, channels, up to three spatial axes).</summary>
 internal static class ConvolutionOperators
 {
     private const int SpatialRankMax = 3;
@@ -18,11 +20,10 @@ internal static class ConvolutionOperators
             : throw call.Fail(ModelError.InvalidAttribute, $"group is {groups}");
     }
 
-    private static bool TryShapes(OperatorCall call, out long[] x, out long[] w)
+    private static bool TryShapes(OperatorCall call, int weight, out long[] x, out long[] w)
     {
-        ShapeRules.RequireSameType(call);
         call.RequireRank(0, 3, 2 + SpatialRankMax);
-        (x, w) = (call.Shape(0) ?? [], call.Shape(1) ?? []);
+        (x, w) = (call.Shape(0) ?? [], call.Shape(weight) ?? []);
         if (x.Length > 0 && w.Length > 0 && w.Length != x.Length)
         {
             throw call.Fail(ModelError.InvalidShape, "input and weight differ in rank");
@@ -30,9 +31,9 @@ internal static class ConvolutionOperators
         return x.Length > 0 && w.Length > 0 && Array.TrueForAll(w, d => d >= 0);
     }
 
-    private static void RequireBias(OperatorCall call, long channels)
+    private static void RequireBias(OperatorCall call, int input, long channels)
     {
-        if (call.Shape(2) is { } bias && (bias.Length != 1 || (bias[0] >= 0 && bias[0] != channels)))
+        if (call.Shape(input) is { } bias && (bias.Length != 1 || (bias[0] >= 0 && bias[0] != channels)))
         {
             throw call.Fail(ModelError.InvalidShape, $"the bias is not one number for each of {channels} channels");
         }
@@ -40,9 +41,16 @@ internal static class ConvolutionOperators
 
     private static void InferConv(OperatorCall call)
     {
-        if (!TryShapes(call, out var x, out var w))
+        ShapeRules.RequireSameType(call);
+        InferConv(call, call.Type(0));
+    }
+
+    /// <summary>The shape rule of Conv, for operators with its attributes and inputs in the given places.</summary>
+    public static void InferConv(OperatorCall call, ElementType type, int weight = 1, int bias = 2)
+    {
+        if (!TryShapes(call, weight, out var x, out var w))
         {
-            call.Set(0, call.Type(0), x.Length > 0 ? Array.ConvertAll(x, _ => -1L) : null);
+            call.Set(0, type, x.Length > 0 ? Array.ConvertAll(x, _ => -1L) : null);
             return;
         }
         var groups = Groups(call);
@@ -50,9 +58,9 @@ internal static class ConvolutionOperators
         {
             throw call.Fail(ModelError.InvalidShape, $"{x[1]} channels in {groups} groups do not fit the weight");
         }
-        RequireBias(call, w[0]);
+        RequireBias(call, bias, w[0]);
         RequireKernel(call, w);
-        call.Set(0, call.Type(0), [x[0], w[0], .. SpatialWindow.Of(call, x[2..], w[2..]).Output]);
+        call.Set(0, type, [x[0], w[0], .. SpatialWindow.Of(call, x[2..], w[2..]).Output]);
     }
 
     private static void RequireKernel(OperatorCall call, long[] w)
@@ -65,36 +73,42 @@ internal static class ConvolutionOperators
         }
     }
 
-    /// <summary>For each pair of channels and kernel position, a scaled input row is added to an output row.</summary>
-    private static Tensor[] Conv(OperatorCall call)
+    private static Tensor[] Conv(OperatorCall call) =>
+        [NumericDispatch.RunFloat(call, call.Type(0), new ConvolutionAction(call))];
+
+    /// <summary>
+    /// The convolution of (batch, channels, spatial…) by weights (outputs, channels of a group, spatial…): for each
+    /// pair of channels and kernel position, a scaled input row is added to an output row.
+    /// </summary>
+    public static T[] Convolve<T>((T[] Values, long[] Shape) x, (T[] Values, long[] Shape) w, T[]? bias,
+        SpatialWindow window) where T : unmanaged, INumber<T>
     {
-        var (x, w) = (MatrixOperators.RequireFloat(call, 0), MatrixOperators.RequireFloat(call, 1));
-        var window = SpatialWindow.Of(call, x.Shape[2..], w.Shape[2..]);
         var lines = new RowConvolution(window);
-        var (batch, outChannels, inChannels) = ((int)x.Shape[0], (int)w.Shape[0], (int)w.Shape[1]);
-        var perGroup = outChannels / (int)Groups(call);
-        var result = new float[ShapeRules.Product(call.OutputShape())!.Value];
+        var (batch, channels) = ((int)x.Shape[0], (int)x.Shape[1]);
+        var (outChannels, inChannels) = ((int)w.Shape[0], (int)w.Shape[1]);
+        var perGroup = outChannels / Math.Max(1, channels / Math.Max(1, inChannels));
+        var result = new T[batch * outChannels * lines.OutputSize];
         for (var n = 0; n < batch; n++)
         {
             for (var m = 0; m < outChannels; m++)
             {
                 var plane = result.AsSpan((n * outChannels + m) * lines.OutputSize, lines.OutputSize);
-                plane.Fill(call.Has(2) ? MatrixOperators.RequireFloat(call, 2).AsSpan<float>()[m] : 0);
+                plane.Fill(bias is null ? T.Zero : bias[m]);
                 for (var c = 0; c < inChannels; c++)
                 {
                     var channel = m / perGroup * inChannels + c;
-                    lines.Add(x.AsSpan<float>().Slice((n * (int)x.Shape[1] + channel) * lines.InputSize,
-                        lines.InputSize),
-                        w.AsSpan<float>().Slice((m * inChannels + c) * lines.KernelSize, lines.KernelSize), plane);
+                    lines.Add<T>(x.Values.AsSpan((n * channels + channel) * lines.InputSize, lines.InputSize),
+                        w.Values.AsSpan((m * inChannels + c) * lines.KernelSize, lines.KernelSize), plane);
                 }
             }
         }
-        return [Tensor.Float(call.OutputShape(), result)];
+        return result;
     }
 
     private static void InferTranspose(OperatorCall call)
     {
-        if (!TryShapes(call, out var x, out var w))
+        ShapeRules.RequireSameType(call);
+        if (!TryShapes(call, 1, out var x, out var w))
         {
             call.Set(0, call.Type(0), x.Length > 0 ? Array.ConvertAll(x, _ => -1L) : null);
             return;
@@ -104,7 +118,7 @@ internal static class ConvolutionOperators
         {
             throw call.Fail(ModelError.InvalidShape, $"{x[1]} channels in {groups} groups do not fit the weight");
         }
-        RequireBias(call, checked(w[1] * groups));
+        RequireBias(call, 2, checked(w[1] * groups));
         RequireKernel(call, w);
         call.Set(0, call.Type(0), [x[0], w[1] * groups, .. Scattered(call, x[2..], w[2..]).Input]);
     }
@@ -143,29 +157,45 @@ internal static class ConvolutionOperators
         };
     }
 
-    private static Tensor[] Transpose(OperatorCall call)
+    private static Tensor[] Transpose(OperatorCall call) =>
+        [NumericDispatch.RunFloat(call, call.Type(0), new TransposeAction(call))];
+
+    private readonly record struct ConvolutionAction(OperatorCall Call) : INumericAction
     {
-        var (x, w) = (MatrixOperators.RequireFloat(call, 0), MatrixOperators.RequireFloat(call, 1));
-        var lines = new RowConvolution(Scattered(call, x.Shape[2..], w.Shape[2..]));
-        var groups = (int)Groups(call);
-        var (batch, inChannels, perGroup) = ((int)x.Shape[0], (int)x.Shape[1], (int)w.Shape[1]);
-        var result = new float[ShapeRules.Product(call.OutputShape())!.Value];
-        for (var n = 0; n < batch; n++)
+        public Tensor Run<T>() where T : unmanaged, INumber<T>
         {
-            for (var m = 0; m < perGroup * groups; m++)
+            var (x, w) = (Call.Input(0), Call.Input(1));
+            var result = Convolve((x.AsSpan<T>().ToArray(), x.Shape), (w.AsSpan<T>().ToArray(), w.Shape),
+                Call.Has(2) ? Call.Input(2).AsSpan<T>().ToArray() : null,
+                SpatialWindow.Of(Call, x.Shape[2..], w.Shape[2..]));
+            return Tensor.Of<T>(x.Type, Call.OutputShape(), result);
+        }
+    }
+
+    private readonly record struct TransposeAction(OperatorCall Call) : INumericAction
+    {
+        public Tensor Run<T>() where T : unmanaged, INumber<T>
+        {
+            var (x, w) = (Call.Input(0), Call.Input(1));
+            var lines = new RowConvolution(Scattered(Call, x.Shape[2..], w.Shape[2..]));
+            var groups = (int)Groups(Call);
+            var (batch, inChannels, perGroup) = ((int)x.Shape[0], (int)x.Shape[1], (int)w.Shape[1]);
+            var result = new T[ShapeRules.Product(Call.OutputShape())!.Value];
+            for (var plane = 0; plane < batch * perGroup * groups; plane++)
             {
-                var plane = result.AsSpan((n * perGroup * groups + m) * lines.InputSize, lines.InputSize);
-                plane.Fill(call.Has(2) ? MatrixOperators.RequireFloat(call, 2).AsSpan<float>()[m] : 0);
+                var (n, m) = (plane / (perGroup * groups), plane % (perGroup * groups));
+                var target = result.AsSpan(plane * lines.InputSize, lines.InputSize);
+                target.Fill(Call.Has(2) ? Call.Input(2).AsSpan<T>()[m] : T.Zero);
                 for (var c = 0; c < inChannels / groups; c++)
                 {
                     var channel = m / perGroup * (inChannels / groups) + c;
-                    lines.Scatter(x.AsSpan<float>().Slice((n * inChannels + channel) * lines.OutputSize,
-                        lines.OutputSize),
-                        w.AsSpan<float>().Slice((channel * perGroup + m % perGroup) * lines.KernelSize,
-                            lines.KernelSize), plane);
+                    lines.Scatter(
+                        x.AsSpan<T>().Slice((n * inChannels + channel) * lines.OutputSize, lines.OutputSize),
+                        w.AsSpan<T>().Slice((channel * perGroup + m % perGroup) * lines.KernelSize, lines.KernelSize),
+                        target);
                 }
             }
+            return Tensor.Of<T>(x.Type, Call.OutputShape(), result);
         }
-        return [Tensor.Float(call.OutputShape(), result)];
     }
 }

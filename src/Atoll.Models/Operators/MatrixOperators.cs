@@ -1,6 +1,8 @@
+using System.Numerics;
+
 namespace Atoll.Models;
 
-/// <summary>Matrix products over float32 tensors.</summary>
+/// <summary>Matrix products.</summary>
 internal static class MatrixOperators
 {
     public static IEnumerable<OperatorDefinition> All =>
@@ -10,8 +12,8 @@ internal static class MatrixOperators
     ];
 
     /// <summary>c += a (rows × depth) · b (depth × columns), all row-major.</summary>
-    public static void Multiply(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<float> c,
-        (int Rows, int Depth, int Columns) size)
+    public static void Multiply<T>(ReadOnlySpan<T> a, ReadOnlySpan<T> b, Span<T> c,
+        (int Rows, int Depth, int Columns) size) where T : unmanaged, INumber<T>
     {
         for (var row = 0; row < size.Rows; row++)
         {
@@ -41,9 +43,15 @@ internal static class MatrixOperators
     private static void InferMatMul(OperatorCall call)
     {
         ShapeRules.RequireSameType(call);
-        if (call.Shape(0) is not { } shapeA || call.Shape(1) is not { } shapeB)
+        InferMatMul(call, 0, 1, call.Type(0));
+    }
+
+    /// <summary>The shape rule of MatMul for operands in the given places.</summary>
+    public static void InferMatMul(OperatorCall call, int left, int right, ElementType type)
+    {
+        if (call.Shape(left) is not { } shapeA || call.Shape(right) is not { } shapeB)
         {
-            call.Set(0, call.Type(0), null);
+            call.Set(0, type, null);
             return;
         }
         var (a, b) = Matrices(call, shapeA, shapeB);
@@ -52,28 +60,30 @@ internal static class MatrixOperators
             throw call.Fail(ModelError.InvalidShape, $"rows of {a[^1]} meet columns of {b[^2]}");
         }
         var stack = ShapeRules.Broadcast(call, a[..^2], b[..^2])!;
-        call.Set(0, call.Type(0),
+        call.Set(0, type,
             [.. stack, .. shapeA.Length == 1 ? Array.Empty<long>() : [a[^2]], .. shapeB.Length == 1
                 ? Array.Empty<long>() : [b[^1]]]);
     }
 
-    private static Tensor[] MatMul(OperatorCall call)
+    private static Tensor[] MatMul(OperatorCall call) =>
+        [NumericDispatch.Run(call, call.Type(0), new ProductAction(call, call.Input(0), call.Input(1)))];
+
+    /// <summary>The product of two stacks of matrices, as MatMul has it; the call gives the result's shape.</summary>
+    public static T[] Stacks<T>(OperatorCall call, (T[] Values, long[] Shape) left, (T[] Values, long[] Shape) right)
+        where T : unmanaged, INumber<T>
     {
-        var (tensorA, tensorB) = (RequireFloat(call, 0), RequireFloat(call, 1));
-        var (a, b) = Matrices(call, tensorA.Shape, tensorB.Shape);
+        var (a, b) = Matrices(call, left.Shape, right.Shape);
         var stack = ShapeRules.Broadcast(call, a[..^2], b[..^2])!;
         var size = (Rows: (int)a[^2], Depth: (int)a[^1], Columns: (int)b[^1]);
-        var result = new float[ShapeRules.Product(stack)!.Value * size.Rows * size.Columns];
+        var result = new T[ShapeRules.Product(stack)!.Value * size.Rows * size.Columns];
         var walk = new StridedWalk(stack, StridedWalk.Broadcast(a[..^2], stack), StridedWalk.Broadcast(b[..^2], stack));
         for (var at = 0; at < result.Length; at += size.Rows * size.Columns, walk.Next())
         {
-            Multiply(tensorA.AsSpan<float>().Slice((int)walk.Offsets[0] * size.Rows * size.Depth,
-                size.Rows * size.Depth),
-                tensorB.AsSpan<float>().Slice((int)walk.Offsets[1] * size.Depth * size.Columns,
-                    size.Depth * size.Columns),
+            Multiply<T>(left.Values.AsSpan((int)walk.Offsets[0] * size.Rows * size.Depth, size.Rows * size.Depth),
+                right.Values.AsSpan((int)walk.Offsets[1] * size.Depth * size.Columns, size.Depth * size.Columns),
                 result.AsSpan(at, size.Rows * size.Columns), size);
         }
-        return [Tensor.Float(call.OutputShape(), result)];
+        return result;
     }
 
     private static void InferGemm(OperatorCall call)
@@ -97,26 +107,37 @@ internal static class MatrixOperators
         call.Set(0, call.Type(0), [rows, columns]);
     }
 
-    private static Tensor[] Gemm(OperatorCall call)
+    private static Tensor[] Gemm(OperatorCall call) =>
+        [NumericDispatch.Run(call, call.Type(0), new GemmAction(call))];
+
+
+    private readonly record struct ProductAction(OperatorCall Call, Tensor A, Tensor B) : INumericAction
     {
-        var a = call.Attributes.Int("transA") != 0 ? MovementOperators.Transpose(RequireFloat(call, 0), [1, 0])
-            : RequireFloat(call, 0);
-        var b = call.Attributes.Int("transB") != 0 ? MovementOperators.Transpose(RequireFloat(call, 1), [1, 0])
-            : RequireFloat(call, 1);
-        var shape = call.OutputShape();
-        var result = new float[shape[0] * shape[1]];
-        Multiply(a.AsSpan<float>(), b.AsSpan<float>(), result, ((int)shape[0], (int)a.Shape[1], (int)shape[1]));
-        var (alpha, beta) = (call.Attributes.Float("alpha", 1), call.Attributes.Float("beta", 1));
-        var c = call.Has(2) ? RequireFloat(call, 2) : Tensor.Float([], [0f]);
-        var walk = new StridedWalk(shape, StridedWalk.Broadcast(c.Shape, shape));
-        for (var i = 0; i < result.Length; i++, walk.Next())
-        {
-            result[i] = alpha * result[i] + beta * c.AsSpan<float>()[(int)walk.Offsets[0]];
-        }
-        return [Tensor.Float(shape, result)];
+        public Tensor Run<T>() where T : unmanaged, INumber<T> => Tensor.Of<T>(A.Type, Call.OutputShape(),
+            Stacks(Call, (A.AsSpan<T>().ToArray(), A.Shape), (B.AsSpan<T>().ToArray(), B.Shape)));
     }
 
-    public static Tensor RequireFloat(OperatorCall call, int input) => call.Type(input) == ElementType.Float32
-        ? call.Input(input)
-        : throw call.Fail(ModelError.UnsupportedType, $"it is had for Float32 tensors, not {call.Type(input)}");
+    private readonly record struct GemmAction(OperatorCall Call) : INumericAction
+    {
+        public Tensor Run<T>() where T : unmanaged, INumber<T>
+        {
+            var (a, b) = (Operand(0, "transA"), Operand(1, "transB"));
+            var shape = Call.OutputShape();
+            var result = new T[shape[0] * shape[1]];
+            Multiply(a.AsSpan<T>(), b.AsSpan<T>(), result, ((int)shape[0], (int)a.Shape[1], (int)shape[1]));
+            var (alpha, beta) = (T.CreateTruncating(Call.Attributes.Float("alpha", 1)),
+                T.CreateTruncating(Call.Attributes.Float("beta", 1)));
+            ReadOnlySpan<T> c = Call.Has(2) ? Call.Input(2).AsSpan<T>() : [T.Zero];
+            var walk = new StridedWalk(shape, StridedWalk.Broadcast(Call.Has(2) ? Call.Input(2).Shape : [], shape));
+            for (var i = 0; i < result.Length; i++, walk.Next())
+            {
+                result[i] = alpha * result[i] + beta * c[(int)walk.Offsets[0]];
+            }
+            return Tensor.Of<T>(Call.Type(0), shape, result);
+        }
+
+        private Tensor Operand(int input, string transposed) => Call.Attributes.Int(transposed) != 0
+            ? MovementOperators.Transpose(Call.Input(input), [1, 0])
+            : Call.Input(input);
+    }
 }

@@ -1,6 +1,6 @@
 namespace Atoll.Models;
 
-/// <summary>Normalizations and softmax over float32 tensors, with sums in double precision.</summary>
+/// <summary>Normalizations and softmax over float tensors, with sums in double precision.</summary>
 internal static class NormalizationOperators
 {
     public static IEnumerable<OperatorDefinition> All =>
@@ -12,6 +12,7 @@ internal static class NormalizationOperators
         new("LayerNormalization", InferLayer, LayerNormalize) { InputsMin = 2, InputsMax = 3, OutputsMax = 3,
             SinceOpset = 17 },
         new("LRN", ShapeRules.SameAsFirst, LocalResponse) { IsHeavy = true },
+        .. OtherNormalizations.All,
     ];
 
     /// <summary>Before opset 13 softmax joins all axes from the given one on; since, that axis alone.</summary>
@@ -62,14 +63,10 @@ internal static class NormalizationOperators
 
     private static void InferBatch(OperatorCall call)
     {
-        if (call.Attributes.Int("training_mode") != 0 || (call.Opset >= 14 && call.OutputCount > 1))
-        {
-            throw call.Fail(ModelError.UnsupportedOperator, "batch normalization in training mode is not supported");
-        }
         RequireChannels(call, 1, 5);
         for (var i = 1; i < call.OutputCount; i++)
         {
-            call.Set(i, call.Type(0), call.Shape(1));
+            call.Set(i, call.Type(3), call.Shape(3));
         }
         ShapeRules.SameAsFirst(call);
     }
@@ -90,17 +87,46 @@ internal static class NormalizationOperators
 
     private static Tensor[] BatchNormalize(OperatorCall call)
     {
-        var (x, scale, bias, mean, variance) = (Wide(call, 0), Wide(call, 1), Wide(call, 2), Wide(call, 3),
-            Wide(call, 4));
-        var epsilon = call.Attributes.Float("epsilon", 1e-5f);
+        var x = WideTensor.Of(call, 0);
         var shape = call.Input(0).Shape;
         var plane = ShapeRules.Product(shape.Skip(2))!.Value;
+        var (mean, variance) = (WideTensor.Of(call, 3), WideTensor.Of(call, 4));
+        var (runningMean, runningVariance) = (mean, variance);
+        // Until opset 13 the outputs of running statistics asked for training; since, an attribute does.
+        if (call.Attributes.Int("training_mode") != 0 || (call.Opset < 14 && call.OutputCount > 1))
+        {
+            (mean, variance) = Moments(x, (int)shape[1], plane);
+            var keep = call.Attributes.Float("momentum", 0.9f);
+            runningMean = [.. runningMean.Zip(mean, (old, now) => old * keep + now * (1 - keep))];
+            runningVariance = [.. runningVariance.Zip(variance, (old, now) => old * keep + now * (1 - keep))];
+        }
+        var (scale, bias) = (WideTensor.Of(call, 1), WideTensor.Of(call, 2));
+        var epsilon = call.Attributes.Float("epsilon", 1e-5f);
         for (var i = 0L; i < x.Length; i++)
         {
             var c = i / plane % shape[1];
             x[i] = (x[i] - mean[c]) / Math.Sqrt(variance[c] + epsilon) * scale[c] + bias[c];
         }
-        return [Narrow(call, x, shape), call.Input(3), call.Input(4), call.Input(3), call.Input(4)];
+        Tensor Statistic(double[] values) => WideTensor.Narrow(call, values, [values.Length], call.Type(3));
+        return [Narrow(call, x, shape), Statistic(runningMean), Statistic(runningVariance), Statistic(mean),
+            Statistic(variance)];
+    }
+
+    /// <summary>Mean and variance of each channel.</summary>
+    private static (double[] Mean, double[] Variance) Moments(double[] x, int channels, long plane)
+    {
+        var (mean, variance) = (new double[channels], new double[channels]);
+        var count = (double)x.Length / channels;
+        for (var i = 0L; i < x.Length; i++)
+        {
+            mean[i / plane % channels] += x[i] / count;
+        }
+        for (var i = 0L; i < x.Length; i++)
+        {
+            var difference = x[i] - mean[i / plane % channels];
+            variance[i / plane % channels] += difference * difference / count;
+        }
+        return (mean, variance);
     }
 
     private static void InferInstance(OperatorCall call)
@@ -126,7 +152,7 @@ internal static class NormalizationOperators
         return [Narrow(call, x, shape)];
     }
 
-    private static (double Mean, double InverseDeviation) Standardize(Span<double> values, double epsilon)
+    public static (double Mean, double InverseDeviation) Standardize(Span<double> values, double epsilon)
     {
         var (sum, squares) = (0.0, 0.0);
         foreach (var value in values)

@@ -47,7 +47,20 @@ public sealed record OperatorDefinition(string Name, Action<OperatorCall> InferS
     });
 
     /// <summary>Computes the outputs; <see cref="Infer"/> has run on the call.</summary>
-    public Tensor[] Run(OperatorCall call) => Guard(call, () => Evaluate(call));
+    public Tensor[] Run(OperatorCall call) => Guard(call, () =>
+        Enumerable.Range(0, call.InputCount).Any(i => call.Type(i) == ElementType.BFloat16)
+            ? EvaluateWide(call) : Evaluate(call));
+
+    // The type bfloat16 is one of storage: floats compute, and what it makes is rounded once.
+    private Tensor[] EvaluateWide(OperatorCall call)
+    {
+        var wide = OperatorCall.Of(call.Node, Enumerable.Range(0, call.InputCount).Select(i =>
+            call.Constant(i) is { Type: ElementType.BFloat16 } narrow
+                ? CastOperator.Convert(call, narrow, ElementType.Float32) : call.Constant(i)));
+        InferShapes(wide);
+        return [.. Evaluate(wide).Select((t, i) => i < call.OutputCount && call.Output(i).Type == ElementType.BFloat16
+            ? CastOperator.Convert(call, t, ElementType.BFloat16) : t)];
+    }
 
     private static T Guard<T>(OperatorCall call, Func<T> action)
     {

@@ -32,5 +32,8 @@ public static class OperatorTable
         .. MovementOperators.All, .. SliceOperators.All, .. GatherOperators.All, .. ConstantOperators.All,
         .. ReductionOperators.All,
         .. NormalizationOperators.All, .. MatrixOperators.All, .. ConvolutionOperators.All, .. PoolingOperators.All,
+        .. SortingOperators.All, .. ScatterOperators.All, .. ResizeOperators.All, .. QuantizationOperators.All,
+        .. RecurrentOperators.All, .. SamplingOperators.All, .. LossOperators.All, .. RandomOperators.All,
+        .. SignalOperators.All, .. TrainingOperators.All, .. EinsumOperator.All, .. SelectionOperators.All,
     ];
 }

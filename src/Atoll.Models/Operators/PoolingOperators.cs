@@ -1,6 +1,6 @@
 namespace Atoll.Models;
 
-/// <summary>Pooling over float32 tensors (batch, channels, spatial axes).</summary>
+/// <summary>Pooling over tensors (batch, channels, spatial axes).</summary>
 internal static class PoolingOperators
 {
     public static IEnumerable<OperatorDefinition> All =>
@@ -8,11 +8,11 @@ internal static class PoolingOperators
         new("MaxPool", InferPool, MaxPool) { OutputsMax = 2, IsHeavy = true },
         new("AveragePool", InferPool, AveragePool) { IsHeavy = true },
         new("GlobalAveragePool", InferGlobal, call =>
-            [Global(call, values => values.ToArray().Average(v => (double)v))]),
+            [Global(call, values => values.ToArray().Average())]),
         new("GlobalMaxPool", InferGlobal, call => [Global(call, values => values.ToArray().Max())]),
     ];
 
-    private delegate double PlaneReducer(ReadOnlySpan<float> values);
+    private delegate double PlaneReducer(ReadOnlySpan<double> values);
 
     private static SpatialWindow WindowOf(OperatorCall call, long[] shape) =>
         SpatialWindow.Of(call, shape[2..], SpatialWindow.List(call, "kernel_shape", shape.Length - 2, 0, least: 1));
@@ -33,54 +33,66 @@ internal static class PoolingOperators
 
     private static Tensor Global(OperatorCall call, PlaneReducer reducer)
     {
-        var x = MatrixOperators.RequireFloat(call, 0);
-        var plane = (int)ShapeRules.Product(x.Shape.Skip(2))!.Value;
-        var result = new float[x.Shape[0] * x.Shape[1]];
+        var (x, shape) = (WideTensor.Of(call, 0), call.Input(0).Shape);
+        var plane = WideTensor.Count(shape.Skip(2));
+        var result = new double[shape[0] * shape[1]];
         for (var i = 0; i < result.Length; i++)
         {
-            result[i] = (float)reducer(x.AsSpan<float>().Slice(i * plane, plane));
+            result[i] = reducer(x.AsSpan(i * plane, plane));
         }
-        return Tensor.Float(call.OutputShape(), result);
+        return WideTensor.Narrow(call, result, call.OutputShape(), call.Type(0));
+    }
+
+    private static double Powered(OperatorCall call, double value) =>
+        Math.Pow(Math.Abs(value), call.Attributes.Int("p", 2));
+
+    private static double Norm(OperatorCall call, double sum) => Math.Pow(sum, 1.0 / call.Attributes.Int("p", 2));
+
+    private static Tensor[] LpPool(OperatorCall call)
+    {
+        var x = WideTensor.Of(call, 0);
+        var sums = new double[WideTensor.Count(call.OutputShape())];
+        Visit(call, call.Input(0).Shape, (output, plane, input) =>
+            sums[output] += Powered(call, x[plane * input.Size + input.Offset]));
+        return [WideTensor.Narrow(call, Array.ConvertAll(sums, s => Norm(call, s)), call.OutputShape(),
+            call.Type(0))];
     }
 
     private static Tensor[] MaxPool(OperatorCall call)
     {
-        var type = call.Type(0);
-        var x = CastOperator.Convert(call, call.Input(0), ElementType.Float32);
-        var shape = call.OutputShape();
+        var (x, from, shape) = (WideTensor.Of(call, 0), call.Input(0).Shape, call.OutputShape());
         var columnMajor = call.Attributes.Int("storage_order") != 0;
-        var values = new float[ShapeRules.Product(shape)!.Value];
+        var values = new double[ShapeRules.Product(shape)!.Value];
         var indices = new long[values.Length];
-        Array.Fill(values, float.NegativeInfinity);
-        Visit(call, x.Shape, (output, plane, input) =>
+        Array.Fill(values, double.NegativeInfinity);
+        Visit(call, from, (output, plane, input) =>
         {
             var at = plane * input.Size + input.Offset;
-            var value = x.AsSpan<float>()[at];
-            if (value > values[output] || float.IsNaN(value))
+            if (x[at] > values[output] || double.IsNaN(x[at]))
             {
-                (values[output], indices[output]) = (value, columnMajor
-                    ? plane * input.Size + ColumnMajor(input.Offset, x.Shape) : at);
+                (values[output], indices[output]) = (x[at], columnMajor
+                    ? plane * input.Size + ColumnMajor(input.Offset, from) : at);
             }
         });
-        return [CastOperator.Convert(call, Tensor.Float(shape, values), type), Tensor.Int64(shape, indices)];
+        return [WideTensor.Narrow(call, values, shape, call.Type(0)), Tensor.Int64(shape, indices)];
     }
 
     private static Tensor[] AveragePool(OperatorCall call)
     {
-        var x = MatrixOperators.RequireFloat(call, 0);
-        var shape = call.OutputShape();
+        var (x, from, shape) = (WideTensor.Of(call, 0), call.Input(0).Shape, call.OutputShape());
         var sums = new double[ShapeRules.Product(shape)!.Value];
         var counts = new long[sums.Length];
-        Visit(call, x.Shape, (output, plane, input) =>
+        Visit(call, from, (output, plane, input) =>
         {
-            sums[output] += x.AsSpan<float>()[plane * input.Size + input.Offset];
+            sums[output] += x[plane * input.Size + input.Offset];
             counts[output]++;
         });
         if (call.Attributes.Int("count_include_pad") != 0)
         {
-            CountPads(WindowOf(call, x.Shape), counts);
+            CountPads(WindowOf(call, from), counts);
         }
-        return [Tensor.Float(shape, [.. sums.Select((sum, i) => (float)(sum / Math.Max(1, counts[i])))])];
+        double[] means = [.. sums.Select((sum, i) => sum / Math.Max(1, counts[i]))];
+        return [WideTensor.Narrow(call, means, shape, call.Type(0))];
     }
 
     /// <summary>

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Atoll.Models;
 
 /// <summary>
@@ -24,7 +26,7 @@ internal sealed class RowConvolution
     public int KernelSize => _kernel[0] * _kernel[1] * _kernel[2];
 
     /// <summary>plane (output) += kernel * input.</summary>
-    public void Add(ReadOnlySpan<float> input, ReadOnlySpan<float> kernel, Span<float> plane)
+    public void Add<T>(ReadOnlySpan<T> input, ReadOnlySpan<T> kernel, Span<T> plane) where T : unmanaged, INumber<T>
     {
         foreach (var row in Rows())
         {
@@ -37,7 +39,8 @@ internal sealed class RowConvolution
     }
 
     /// <summary>The gradient of <see cref="Add"/>: plane (input) += kernel * output, scattered.</summary>
-    public void Scatter(ReadOnlySpan<float> output, ReadOnlySpan<float> kernel, Span<float> plane)
+    public void Scatter<T>(ReadOnlySpan<T> output, ReadOnlySpan<T> kernel, Span<T> plane)
+        where T : unmanaged, INumber<T>
     {
         foreach (var row in Rows())
         {

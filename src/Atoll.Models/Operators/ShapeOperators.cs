@@ -121,10 +121,6 @@ internal static class ShapeOperators
 
     private static void InferDropout(OperatorCall call)
     {
-        if (call.Constant(2) is { Type: ElementType.Bool } training && training.Data is [not 0, ..])
-        {
-            throw call.Fail(ModelError.UnsupportedOperator, "dropout in training mode is not supported");
-        }
         ShapeRules.SameAsFirst(call);
         call.Set(1, call.Opset < 10 ? call.Type(0) : ElementType.Bool, call.Shape(0));
     }
@@ -132,10 +128,18 @@ internal static class ShapeOperators
     /// <summary>In inference nothing is dropped, and the mask says that everything was kept.</summary>
     private static Tensor[] Dropout(OperatorCall call)
     {
-        var kept = new Tensor(ElementType.Bool, call.Input(0).Shape,
-            [.. Enumerable.Repeat((byte)1, (int)call.Input(0).ElementCount)]);
-        return [call.Input(0), CastOperator.Convert(call, kept, call.OutputCount > 1 ? call.Output(1).Type
-            : ElementType.Bool)];
+        var ratio = WideTensor.Scalar(call, 1, 0.5);
+        var isTraining = WideTensor.Scalar(call, 2, 0) != 0 && ratio > 0;
+        var (x, seed) = (WideTensor.Of(call, 0), RandomOperators.Seed(call));
+        var mask = new double[x.Length];
+        for (var i = 0; i < x.Length; i++)
+        {
+            mask[i] = !isTraining || RandomOperators.Number(seed, i) >= ratio ? 1 : 0;
+            x[i] = isTraining ? mask[i] == 0 ? 0 : x[i] / (1 - ratio) : x[i];
+        }
+        var shape = call.Input(0).Shape;
+        return [isTraining ? WideTensor.Narrow(call, x, shape, call.Type(0)) : call.Input(0),
+            WideTensor.Narrow(call, mask, shape, call.OutputCount > 1 ? call.Output(1).Type : ElementType.Bool)];
     }
 
     private static (int Start, int End) Range(OperatorCall call, int rank)

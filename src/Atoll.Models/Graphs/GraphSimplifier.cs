@@ -40,7 +40,8 @@ public static class GraphSimplifier
     /// <summary>The output is the first input; a dropout whose mask is asked for is kept.</summary>
     private static bool IsPassThrough(GraphNode node) => node.Domain.Length == 0 &&
         node.Outputs[0] is { IsConstant: false } &&
-        (node.Operator == "Identity" || (node.Operator == "Dropout" && node.Outputs.Skip(1).All(o => o is null)) ||
+        (node.Operator == "Identity" || (node.Operator == "Dropout" && !NoOpRemoval.MayTrain(node) &&
+            node.Outputs.Skip(1).All(o => o is null)) ||
         (node.Operator == "Cast" && node.Inputs[0]!.Type == node.Outputs[0]!.Type));
 
     private static void Fold(GraphNode node, ModelLimits limits, ref long budget)

@@ -10,7 +10,7 @@ internal static class LogicOperators
         Compare("Equal", 7, c => c == 0), Compare("Greater", 7, c => c == 1), Compare("Less", 7, c => c == -1),
         Compare("GreaterOrEqual", 12, c => c is 0 or 1), Compare("LessOrEqual", 12, c => c is 0 or -1),
         Compare("And", 7, null), Compare("Or", 7, null), Compare("Xor", 7, null),
-        new("Not", call => call.Set(0, ElementType.Bool, call.Shape(0)), Negate),
+        new("Not", call => call.Set(0, ElementType.Bool, call.Shape(0)), Negate) { SinceOpset = 1 },
         new("IsNaN", call => call.Set(0, ElementType.Bool, call.Shape(0)), call =>
             Test(call, double.IsNaN)) { SinceOpset = 9 },
         new("IsInf", call => call.Set(0, ElementType.Bool, call.Shape(0)), call =>

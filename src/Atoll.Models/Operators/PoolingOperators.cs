@@ -8,8 +8,8 @@ internal static class PoolingOperators
         new("MaxPool", InferPool, MaxPool) { OutputsMax = 2, IsHeavy = true },
         new("AveragePool", InferPool, AveragePool) { IsHeavy = true },
         new("GlobalAveragePool", InferGlobal, call =>
-            [Global(call, values => values.ToArray().Average())]),
-        new("GlobalMaxPool", InferGlobal, call => [Global(call, values => values.ToArray().Max())]),
+            [Global(call, values => values.ToArray().Average())]) { SinceOpset = 1 },
+        new("GlobalMaxPool", InferGlobal, call => [Global(call, values => values.ToArray().Max())]) { SinceOpset = 1 },
     ];
 
     private delegate double PlaneReducer(ReadOnlySpan<double> values);

@@ -19,9 +19,9 @@ internal static class RandomOperators
 
     public static ulong Seed(OperatorCall call)
     {
-        var text = call.Attributes.Has("seed")
-            ? call.Attributes.Float("seed").ToString("R", System.Globalization.CultureInfo.InvariantCulture)
-            : call.Node.Name;
+        // A whole number for Dropout, a float elsewhere.
+        var text = System.Convert.ToString(call.Attributes.Raw("seed"),
+            System.Globalization.CultureInfo.InvariantCulture) is { Length: > 0 } seed ? seed : call.Node.Name;
         // FNV-1a, so that the seed is the same in every process.
         return text.Aggregate(14695981039346656037UL, (hash, c) => (hash ^ c) * 1099511628211UL);
     }

@@ -12,7 +12,9 @@ internal static class ResizeOperators
     /// <summary>Taps of every axis; null while scales, sizes or a dimension are unknown.</summary>
     public static ResizeTaps[]? Taps(OperatorCall call)
     {
-        if (call.Shape(0) is not { } shape || shape.Contains(-1) || Plan(call, shape) is not { } plan)
+        if (call.Shape(0) is not { } shape || shape.Contains(-1) ||
+            (IsCrop(call) && call.Constant(1) is null) ||
+            Plan(call, shape) is not { } plan)
         {
             return null;
         }
@@ -56,7 +58,7 @@ internal static class ResizeOperators
         {
             return call.Constant(3) is null ? null : BySizes(call, shape, plan, axes);
         }
-        var scales = Scales(call);
+        var scales = IsCrop(call) && call.Constant(1) is null ? null : Scales(call);
         for (var i = 0; i < (scales?.Length ?? 0) && scales!.Length == axes.Length; i++)
         {
             var (axis, scale) = (axes[i], scales[i]);
@@ -114,13 +116,13 @@ internal static class ResizeOperators
     private static (double Start, double End)[] Regions(OperatorCall call, int rank, int[] axes)
     {
         var regions = Enumerable.Repeat((Start: 0.0, End: 1.0), rank).ToArray();
-        if (!IsCrop(call))
+        if (!IsCrop(call) || call.Constant(1) is not { } roi)
         {
             return regions;
         }
-        if (call.Constant(1) is not { } roi || roi.ElementCount != 2 * axes.Length)
+        if (roi.ElementCount != 2 * axes.Length)
         {
-            throw call.Fail(ModelError.MissingTensor, "a crop needs a known region of two numbers per axis");
+            throw call.Fail(ModelError.MissingTensor, "a crop needs a region of two numbers per axis");
         }
         var values = WideTensor.Of(call, 1);
         for (var i = 0; i < axes.Length; i++)

@@ -116,7 +116,8 @@ internal sealed record ResizeMapping
             "half_pixel" => (o + 0.5f) / (float)scale - 0.5f,
             "half_pixel_symmetric" => input / 2.0 * (1 - output / (scale * input)) + (o + 0.5) / scale - 0.5,
             "pytorch_half_pixel" => output > 1 ? (o + 0.5f) / (float)scale - 0.5f : 0,
-            "align_corners" => output == 1 ? 0 : (float)o * (input - 1) / (output - 1),
+            // The resized length is the product as it is, not rounded down.
+            "align_corners" => output == 1 ? 0 : o * (input - 1) / (scale * input - 1),
             "asymmetric" => o / (float)scale,
             "tf_half_pixel_for_nn" => (o + 0.5f) / (float)scale,
             "tf_crop_and_resize" => output > 1

@@ -11,6 +11,8 @@ public static class TensorAssert
         Assert.True(expected.Shape.AsSpan().SequenceEqual(actual.Shape),
             $"{what} is [{string.Join(',', actual.Shape)}], not [{string.Join(',', expected.Shape)}]");
         var (x, y) = (Numbers(expected), Numbers(actual));
+        // The last of the 8 bits of a bfloat16 may be cut off or rounded.
+        relative = expected.Type == ElementType.BFloat16 ? 1.0 / 128 : relative;
         for (var i = 0; i < x.Length; i++)
         {
             var same = x[i].Equals(y[i]) || Math.Abs(x[i] - y[i]) <= absolute + relative * Math.Abs(x[i]);
@@ -24,6 +26,8 @@ public static class TensorAssert
         ElementType.Float32 => Array.ConvertAll(tensor.AsSpan<float>().ToArray(), v => (double)v),
         ElementType.Float64 => tensor.AsSpan<double>().ToArray(),
         ElementType.Float16 => Array.ConvertAll(tensor.AsSpan<Half>().ToArray(), v => (double)v),
+        ElementType.BFloat16 => Array.ConvertAll(tensor.AsSpan<ushort>().ToArray(),
+            v => (double)BitConverter.UInt32BitsToSingle((uint)v << 16)),
         ElementType.Int64 => Array.ConvertAll(tensor.AsSpan<long>().ToArray(), v => (double)v),
         ElementType.Int32 => Array.ConvertAll(tensor.AsSpan<int>().ToArray(), v => (double)v),
         _ => Array.ConvertAll(tensor.Data, v => (double)v),

@@ -7,7 +7,8 @@ internal static class UnhadNodeTests
 {
     /// <summary>Null when the test is to be run.</summary>
     public static string? Reason(string name) =>
-        name.Contains("training_dropout", StringComparison.Ordinal) ? "operator not had: dropout in training mode"
-        : name.Contains("BFLOAT16", StringComparison.Ordinal) ? "operator not had: arithmetic on bfloat16"
+        name == "node/test_adam_multiple" ? "the data was made with another epsilon than the node states"
+        : name.Contains("castlike", StringComparison.Ordinal) && name.Contains("BFLOAT16", StringComparison.Ordinal)
+            ? "the data does not have the declared shape"
         : null;
 }

@@ -46,7 +46,7 @@ internal static class ElementwiseLowering
             Binary(node.Attributes.Int("fmod") != 0 ? BinaryOperator.Remainder : BinaryOperator.Modulo)(node, context)),
         ("Min", Fold(BinaryOperator.Minimum)), ("Max", Fold(BinaryOperator.Maximum)), ("Sum", Fold(BinaryOperator.Add)),
         ("Mean", Mean), ("Where", Where), ("Cast", Cast), ("CastLike", Cast), ("Shrink", Shrink), ("Identity", Copy),
-            ("Dropout", Copy),
+            ("Dropout", Dropout),
         ("BatchNormalization", BatchNormalization),
     ];
 
@@ -220,15 +220,26 @@ internal static class ElementwiseLowering
         AddStep(node, context, below, y, (r, w) => Elementwise.Where(node.Name, r[0], r[1], r[2], w));
     }
 
-    private static void Copy(GraphNode node, LoweringContext context)
+    private static void Copy(GraphNode node, LoweringContext context) =>
+        context.Bind(node.Out(), context.Input(node, 0));
+
+    // In inference nothing is dropped, and the mask says that everything was kept.
+    private static void Dropout(GraphNode node, LoweringContext context)
     {
-        if (node.Outputs.Count > 1 && node.Outputs[1] is not null)
+        if (NoOpRemoval.MayTrain(node))
         {
             throw new ModelException(ModelError.UnsupportedOperator,
-                $"{node}: the mask output is not supported (opset {node.Opset})");
+                $"{node} (opset {node.Opset}): no kernel drops at random");
         }
 
-        context.Bind(node.Out(), context.Input(node, 0));
+        Copy(node, context);
+        if (node.Outputs is [_, { } mask, ..])
+        {
+            var one = new Tensor(ElementType.Bool, [], [1]);
+            var call = OperatorCall.Of(node, [one]);
+            var view = context.Constant(CastOperator.Convert(call, one, mask.Type));
+            context.Bind(mask, view.Broadcast(mask.Shape!));
+        }
     }
 
     private static void BatchNormalization(GraphNode node, LoweringContext context) => throw new ModelException(

@@ -32,10 +32,12 @@ internal sealed class NoOpRemoval : GraphPass
         _ => false,
     };
 
-    // A dropout of opset 12 and later trains only where its third input says so.
     private static bool IsInference(GraphNode node) =>
-        (node.Outputs.Count < 2 || node.Outputs[1] is null) &&
-        (node.In(2) is not { } training || training.Constant is { Data: [0] });
+        (node.Outputs.Count < 2 || node.Outputs[1] is null) && !MayTrain(node);
+
+    /// <summary>A dropout of opset 12 and later trains only where its third input says so.</summary>
+    public static bool MayTrain(GraphNode dropout) =>
+        dropout.In(2) is { } training && training.Constant is not { Data: [0] };
 
     // A slice of the same shape may still reverse an axis, and a pad may crop and pad alike.
     private static bool IsShapePreserving(GraphNode node) => node.Operator switch

@@ -6,6 +6,9 @@ internal readonly record struct Feature(string Value, int Channels);
 /// <summary>A convolution's shape; padding is symmetric.</summary>
 internal readonly record struct ConvShape(int Channels, int KernelH, int KernelW, int Stride, int PadH, int PadW)
 {
+    /// <summary>As many as channels for a depthwise convolution.</summary>
+    public int Groups { get; init; } = 1;
+
     public static ConvShape Square(int channels, int kernel, int stride = 1, int pad = 0) =>
         new(channels, kernel, kernel, stride, pad, pad);
 }
@@ -33,27 +36,32 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
     /// <summary>Variance of a weight times its fan-in before a ReLU.</summary>
     public float ReluGain => 1 / (0.5f - ((1 - ((1 - Centring) * (1 - Centring))) / (2 * MathF.PI)));
 
+    /// <summary>The same before a SiLU, which passes 0.3558 of the variance of a normal x with a mean of 0.2066.</summary>
+    public float SiluGain => 1 / (0.3558f - ((1 - ((1 - Centring) * (1 - Centring))) * 0.2066f * 0.2066f));
+
     /// <summary>Batch-norm epsilon; PyTorch's default.</summary>
     public float Epsilon { get; init; } = 1e-5f;
 
     public Feature Image(int size) =>
         new(Model.Input("input", ElementType.Float32, options.Batch, 3, size, size), 3);
 
-    public Feature Conv(string name, Feature x, ConvShape shape, bool bias = false)
+    /// <param name="gain">Variance of a weight times its fan-in; null for <see cref="ReluGain"/>.</param>
+    public Feature Conv(string name, Feature x, ConvShape shape, bool bias = false, float? gain = null)
     {
-        var fanIn = x.Channels * shape.KernelH * shape.KernelW;
-        var deviation = MathF.Sqrt(ReluGain / fanIn);
+        var inputs = x.Channels / shape.Groups;
+        var fanIn = inputs * shape.KernelH * shape.KernelW;
+        var deviation = MathF.Sqrt((gain ?? ReluGain) / fanIn);
         void Fill(WeightGenerator generator, Span<float> weights) =>
             generator.CentredRows(weights, fanIn, deviation, Centring);
-        long[] dims = [shape.Channels, x.Channels, shape.KernelH, shape.KernelW];
-        List<string> inputs = [x.Value, Model.Parameter(name + ".weight", dims, _seed, Fill)];
+        long[] dims = [shape.Channels, inputs, shape.KernelH, shape.KernelW];
+        List<string> values = [x.Value, Model.Parameter(name + ".weight", dims, _seed, Fill)];
         if (bias)
         {
-            inputs.Add(Model.Parameter(name + ".bias", [shape.Channels], _seed, (g, v) => g.Normal(v, 0, 0.05f)));
+            values.Add(Model.Parameter(name + ".bias", [shape.Channels], _seed, (g, v) => g.Normal(v, 0, 0.05f)));
         }
 
-        var value = Model.Node("Conv", name, inputs,
-            OnnxAttribute.Ints("dilations", 1, 1), OnnxAttribute.Int("group", 1),
+        var value = Model.Node("Conv", name, values,
+            OnnxAttribute.Ints("dilations", 1, 1), OnnxAttribute.Int("group", shape.Groups),
             OnnxAttribute.Ints("kernel_shape", shape.KernelH, shape.KernelW),
             OnnxAttribute.Ints("pads", shape.PadH, shape.PadW, shape.PadH, shape.PadW),
             OnnxAttribute.Ints("strides", shape.Stride, shape.Stride));
@@ -76,6 +84,24 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
 
     public Feature Relu(string name, Feature x) => x with { Value = Model.Node("Relu", name, [x.Value]) };
 
+    /// <summary>x limited to 0 to 6.</summary>
+    public Feature Relu6(string name, Feature x)
+    {
+        string[] inputs = [x.Value, Model.Shared("zero", 0), Model.Shared("six", 6)];
+        return x with { Value = Model.Node("Clip", name, inputs) };
+    }
+
+    public Feature Sigmoid(string name, Feature x) => x with { Value = Model.Node("Sigmoid", name, [x.Value]) };
+
+    public Feature Multiply(string name, Feature x, Feature y) =>
+        x with { Value = Model.Node("Mul", name, [x.Value, y.Value]) };
+
+    /// <summary>x sigmoid(x), as two nodes.</summary>
+    public Feature Silu(string name, Feature x) => Multiply($"{name}.mul", x, Sigmoid(name, x));
+
+    public Feature GlobalAverage(string name, Feature x) =>
+        x with { Value = Model.Node("GlobalAveragePool", name, [x.Value]) };
+
     public Feature Add(string name, Feature x, Feature y) =>
         x with { Value = Model.Node("Add", name, [x.Value, y.Value]) };
 
@@ -84,10 +110,11 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
             Model.Node("Concat", name, parts.Select(p => p.Value), OnnxAttribute.Int("axis", 1)),
             parts.Sum(p => p.Channels));
 
-    public Feature MaxPool(string name, Feature x, int kernel, int stride, int pad = 0) => x with
+    public Feature MaxPool(string name, Feature x, int kernel, int stride, int pad = 0,
+        bool roundsUp = false) => x with
     {
         Value = Model.Node("MaxPool", name, [x.Value],
-            OnnxAttribute.Int("ceil_mode", 0), OnnxAttribute.Ints("kernel_shape", kernel, kernel),
+            OnnxAttribute.Int("ceil_mode", roundsUp ? 1 : 0), OnnxAttribute.Ints("kernel_shape", kernel, kernel),
             OnnxAttribute.Ints("pads", pad, pad, pad, pad), OnnxAttribute.Ints("strides", stride, stride)),
     };
 
@@ -122,8 +149,7 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
     /// </summary>
     public void PooledLogits(Feature x, string classifier)
     {
-        var pooled = x with { Value = Model.Node("GlobalAveragePool", "avgpool", [x.Value]) };
-        Linear(classifier, Flatten("flatten", pooled), Classes, gain: 1, options.HeadSeed);
+        Linear(classifier, Flatten("flatten", GlobalAverage("avgpool", x)), Classes, gain: 1, options.HeadSeed);
         Logits();
     }
 

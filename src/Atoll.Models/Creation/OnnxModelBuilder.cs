@@ -42,12 +42,26 @@ internal sealed class OnnxModelBuilder(string name, int opset)
         return node.Output[0];
     }
 
-    /// <summary>Makes the last node's value an output of the graph under the given name.</summary>
-    public void OutputLast(string value, ElementType type, params long[] shape)
+    /// <summary>Equal parts of a value along an axis.</summary>
+    public string[] Split(string nodeName, string value, int axis, int parts) =>
+        AddSplit(nodeName, [value], axis, parts);
+
+    /// <summary>Parts of the given sizes of a value along an axis.</summary>
+    public string[] Split(string nodeName, string value, int axis, long[] sizes) => AddSplit(nodeName,
+        [value, Constant($"{nodeName}.sizes", Tensor.Int64([sizes.Length], sizes))], axis, sizes.Length);
+
+    /// <summary>Makes the last node's value an output of the graph under the given name, which it returns.</summary>
+    public string OutputLast(string value, ElementType type, params long[] shape)
     {
         _graph.Node[^1].Output[0] = value;
         _graph.Output.Add(Describe(value, type, shape));
+        return value;
     }
+
+    /// <summary>The name of a float constant that several nodes read.</summary>
+    public string Shared(string tensorName, float value) =>
+        _initializers.Exists(i => i.Name == tensorName)
+        ? tensorName : Constant(tensorName, Tensor.Float([], [value]));
 
     /// <summary>
     /// A trained tensor; its fill gets a generator of its own from the seed and the tensor's place in the model.
@@ -93,6 +107,15 @@ internal sealed class OnnxModelBuilder(string name, int opset)
         }
 
         return model;
+    }
+
+    private string[] AddSplit(string nodeName, IEnumerable<string> inputs, int axis, int parts)
+    {
+        Node("Split", nodeName, inputs, OnnxAttribute.Int("axis", axis));
+        string[] outputs = [.. Enumerable.Range(0, parts).Select(i => $"{nodeName}_out{i}")];
+        _graph.Node[^1].Output.Clear();
+        _graph.Node[^1].Output.AddRange(outputs);
+        return outputs;
     }
 
     private static ValueInfoProto Describe(string value, ElementType type, long[] shape)

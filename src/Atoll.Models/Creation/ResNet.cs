@@ -1,25 +1,29 @@
 namespace Atoll.Models;
 
-/// <summary>ResNet-152 v1.5 (He et al. 2015; the stride sits on the 3x3 convolution, as in torchvision).</summary>
+/// <summary>ResNet-50 and ResNet-152 v1.5 (He et al. 2015; the stride sits on the 3x3 convolution, as in torchvision).</summary>
 internal static class ResNet
 {
     private const int Expansion = 4;
 
-    private static readonly int[] Blocks = [3, 8, 36, 3];
+    public static void Build50(OnnxModelBuilder model, SampleModelOptions options, int image) =>
+        Build(model, options, image, [3, 4, 6, 3]);
 
-    public static void Build(OnnxModelBuilder model, SampleModelOptions options, int image)
+    public static void Build152(OnnxModelBuilder model, SampleModelOptions options, int image) =>
+        Build(model, options, image, [3, 8, 36, 3]);
+
+    private static void Build(OnnxModelBuilder model, SampleModelOptions options, int image, int[] blocks)
     {
         var net = new ConvNetBuilder(model, options);
         var x = net.Conv("conv1", net.Image(image), ConvShape.Square(options.Scale(64), 7, stride: 2, pad: 3));
         x = net.MaxPool("maxpool", net.Relu("relu", net.BatchNorm("bn1", x)), kernel: 3, stride: 2, pad: 1);
-        for (var stage = 0; stage < Blocks.Length; stage++)
+        for (var stage = 0; stage < blocks.Length; stage++)
         {
             var planes = options.Scale(64 << stage);
 
             // Each branch adds some multiple of its squared gain to the variance, so a whole stage grows it by a
             // fixed factor however many blocks it has.
-            var gain = MathF.Sqrt(0.5f / Blocks[stage]);
-            for (var block = 0; block < Blocks[stage]; block++)
+            var gain = MathF.Sqrt(0.5f / blocks[stage]);
+            for (var block = 0; block < blocks[stage]; block++)
             {
                 var stride = stage > 0 && block == 0 ? 2 : 1;
                 x = Bottleneck(net, $"layer{stage + 1}.{block}", x, (planes, stride, gain), project: block == 0);

@@ -9,6 +9,7 @@ namespace Atoll.Models;
 public static class SampleModels
 {
     private const int Opset = 17;
+    private const int Sequence = 128;
     private const int ImageMax = 2048;
     private const int BatchMax = 256;
     private const double WidthMin = 0.01;
@@ -16,14 +17,22 @@ public static class SampleModels
     private static readonly Architecture[] Architectures =
     [
         new("vgg19", "VGG19 (torchvision)", Vgg.Build) { Image = (224, 32) },
-        new("resnet152", "ResNet-152 v1.5 (torchvision)", ResNet.Build) { Image = (224, 32) },
+        new("resnet152", "ResNet-152 v1.5 (torchvision)", ResNet.Build152) { Image = (224, 32) },
         new("densenet201", "DenseNet-201 (torchvision)", DenseNet.Build) { Image = (224, 32) },
         new("inceptionv3", "Inception-v3 without auxiliary classifier (torchvision)", Inception.Build)
         {
             Image = (299, 75),
         },
-        new("distilbert", "DistilBERT base without head", DistilBert.Build),
+        new("distilbert", "DistilBERT base without head", Bert.BuildDistilled),
         new("digits", "handwritten digits: fixed convolutions, fitted read-out", null) { WidthMax = 2 },
+        new("resnet50", "ResNet-50 v1.5 (torchvision)", ResNet.Build50) { Image = (224, 32) },
+        new("mobilenetv2", "MobileNetV2 (torchvision)", MobileNet.Build) { Image = (224, 32) },
+        new("efficientnetb0", "EfficientNet-B0 (torchvision)", EfficientNet.Build) { Image = (224, 32) },
+        new("squeezenet", "SqueezeNet 1.1 (torchvision)", SqueezeNet.Build) { Image = (224, 32) },
+        new("bert", "BERT base with pooler", Bert.BuildBase),
+        new("gpt2", "GPT-2 small, next-token logits of a prompt", Gpt2.Build),
+        new("vitb16", "ViT-B/16 (torchvision)", VisionTransformer.Build) { Image = (224, 32), ImageStep = 16 },
+        new("dlrm", "deep learning recommendation model with 26 embedding tables", Recommender.Build),
     ];
 
     /// <summary>Names that <see cref="Create"/> knows, the DISB five first.</summary>
@@ -42,7 +51,7 @@ public static class SampleModels
         var architecture = Find(name);
         Check(architecture, options);
         var model = new OnnxModelBuilder(name, Opset);
-        var size = architecture.Image is { } image ? options.Image ?? image.Published : DistilBert.Sequence;
+        var size = architecture.Image is { } image ? options.Image ?? image.Published : Sequence;
         double? accuracy = null;
         if (architecture.Build is { } build)
         {
@@ -88,6 +97,12 @@ public static class SampleModels
             {
                 throw OutOfRange("image", image, min, ImageMax);
             }
+
+            if (image % architecture.ImageStep != 0)
+            {
+                throw new ModelException(ModelError.InvalidShape,
+                    $"--image is {image}; '{architecture.Name}' takes multiples of {architecture.ImageStep}");
+            }
         }
 
         if (options.Batch is < 0 or > BatchMax)
@@ -131,5 +146,8 @@ public static class SampleModels
 
         /// <summary>Published and smallest side of the input image; null for models of token sequences.</summary>
         public (int Published, int Min)? Image { get; init; }
+
+        /// <summary>What the side of the input image is a multiple of.</summary>
+        public int ImageStep { get; init; } = 1;
     }
 }

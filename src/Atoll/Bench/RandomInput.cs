@@ -30,9 +30,10 @@ internal static class RandomInput
                 break;
             case ElementType.Int64:
                 var isMask = name.Contains("mask", StringComparison.OrdinalIgnoreCase);
+                var isType = name.Contains("type", StringComparison.OrdinalIgnoreCase);
                 foreach (ref var value in MemoryMarshal.Cast<byte, long>(data))
                 {
-                    value = isMask ? 1 : random.Next(1, 1000);
+                    value = isMask ? 1 : random.Next(isType ? 2 : 1000);
                 }
 
                 break;

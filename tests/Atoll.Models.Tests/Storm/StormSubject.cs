@@ -111,7 +111,8 @@ internal sealed class StormSubject : IDisposable
             {
                 foreach (ref var value in input.AsSpan<long>())
                 {
-                    value = input.Spec.Name.Contains("mask", StringComparison.Ordinal) ? 1 : random.Next(1, 500);
+                    value = input.Spec.Name.Contains("mask", StringComparison.Ordinal) ? 1
+                        : random.Next(input.Spec.Name.Contains("type", StringComparison.Ordinal) ? 2 : 500);
                 }
 
                 continue;

@@ -11,7 +11,7 @@ internal sealed class OnnxModelBuilder(string name, int opset)
     private const int IrVersion = 8;
 
     /// <summary>Name of the dimension that inputs and outputs of shape 0 leave open.</summary>
-    private const string OpenDimension = "batch";
+    private const string OpenDimension = "N";
 
     private readonly GraphProto _graph = new() { Name = name };
     private readonly List<InitializerPlan> _initializers = [];

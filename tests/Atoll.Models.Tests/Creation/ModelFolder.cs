@@ -20,14 +20,15 @@ internal sealed class ModelFolder : IDisposable
     }
 
     /// <summary>
-    /// Elements of all float initializers but batch-norm statistics, as publications count parameters.
+    /// Elements of all float initializers but batch-norm statistics and masks, as publications count parameters.
     /// </summary>
     public static long CountParameters(ModelProto model)
     {
         var statistics = model.Graph.Node.Where(n => n.OpType == "BatchNormalization")
             .SelectMany(n => n.Input.Skip(3)).ToHashSet();
         return model.Graph.Initializer
-            .Where(t => t.DataType == (int)ElementType.Float32 && t.Dims.Count > 0 && !statistics.Contains(t.Name))
+            .Where(t => t.DataType == (int)ElementType.Float32 && t.Dims.Count > 0 && !statistics.Contains(t.Name)
+                && !t.Name.EndsWith("_mask", StringComparison.Ordinal))
             .Sum(t => t.Dims.Aggregate(1L, (count, dim) => count * dim));
     }
 }

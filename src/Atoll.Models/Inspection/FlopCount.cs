@@ -18,17 +18,32 @@ public static class FlopCount
         var sum = 0L;
         foreach (var node in graph.Nodes.Where(n => !Movement.Contains(n.Operator)))
         {
-            if (node.Outputs is not [{ } output, ..] || Elements(output) is not { } elements ||
-                Work(node) is not { } work)
+            if (Of(node) is not { } work)
             {
                 return null;
             }
 
-            sum = checked(sum + (elements * work));
+            sum = checked(sum + work);
         }
 
         return sum;
     }
+
+    /// <summary>Operations of each node by its name, for input shapes by name; nodes of unknown shape lack.</summary>
+    /// <exception cref="ModelException">The shapes do not fit the graph.</exception>
+    public static IReadOnlyDictionary<string, long> PerNode(
+        Graph graph, IReadOnlyDictionary<string, long[]> inputShapes)
+    {
+        var concrete = GraphSpecializer.Specialize(graph, inputShapes, ModelLimits.Default);
+        GraphSimplifier.Run(concrete, ModelLimits.Default);
+        return concrete.Nodes.Where(n => !Movement.Contains(n.Operator) && Of(n) is not null)
+            .GroupBy(n => n.Name).ToDictionary(g => g.Key, g => g.Sum(n => Of(n)!.Value));
+    }
+
+    private static long? Of(GraphNode node) =>
+        node.Outputs is [{ } output, ..] && Elements(output) is { } elements && Work(node) is { } work
+            ? checked(elements * work)
+            : null;
 
     /// <summary>Operations per element of the first output.</summary>
     private static long? Work(GraphNode node) => node.Operator switch

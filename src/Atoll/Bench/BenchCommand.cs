@@ -11,5 +11,6 @@ internal static class BenchCommand
         PreemptCommand.Create(clock),
         DisbCommand.Create(clock),
         PeerSharingCommand.Create(clock),
+        ModelsBenchCommand.Create(clock),
     };
 }

@@ -8,6 +8,7 @@ namespace Atoll;
 [JsonSerializable(typeof(PreemptReport))]
 [JsonSerializable(typeof(DisbReport))]
 [JsonSerializable(typeof(PeerSharingReport))]
+[JsonSerializable(typeof(ModelsReport))]
 [JsonSerializable(typeof(OrtRun))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Reflection;
 using System.Text.Json;
 
 namespace Atoll;
@@ -19,23 +18,14 @@ internal sealed class OrtProcess : IDisposable
 
     private OrtProcess(Process process) => _process = process;
 
-    /// <summary>Where the npm package lies: ATOLL_PEER, or /opt/peer.</summary>
-    public static string Folder => Environment.GetEnvironmentVariable("ATOLL_PEER") ?? "/opt/peer";
-
     /// <exception cref="UsageException">The npm package or node is not there.</exception>
     public static OrtProcess Start(string model, bool isIdlePriority)
     {
-        if (!Directory.Exists(Path.Combine(Folder, "node_modules", "onnxruntime-node")))
-        {
-            throw new UsageException(
-                $"ONNX Runtime was not found in '{Folder}': npm install onnxruntime-node@1.30.0 there, " +
-                "or name its folder in the environment variable ATOLL_PEER");
-        }
-
-        var script = WriteScript();
+        OrtInstallation.Require();
+        var script = OrtInstallation.WriteScript("ort-client.mjs");
         string[] command = isIdlePriority
-            ? ["nice", "-n", "19", "chrt", "--idle", "0", "node", script, model, Folder]
-            : ["node", script, model, Folder];
+            ? ["nice", "-n", "19", "chrt", "--idle", "0", "node", script, model, OrtInstallation.Folder]
+            : ["node", script, model, OrtInstallation.Folder];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
@@ -75,14 +65,5 @@ internal sealed class OrtProcess : IDisposable
         }
 
         _process.Dispose();
-    }
-
-    private static string WriteScript()
-    {
-        using var source = Assembly.GetExecutingAssembly().GetManifestResourceStream("ort-client.mjs")!;
-        var path = Path.Combine(Directory.CreateTempSubdirectory("atoll-ort-").FullName, "ort-client.mjs");
-        using var target = File.Create(path);
-        source.CopyTo(target);
-        return path;
     }
 }

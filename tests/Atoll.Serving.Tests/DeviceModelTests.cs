@@ -87,6 +87,8 @@ public sealed class DeviceModelTests : IDisposable
     {
         Create("net/1/model");
         Create("net/3/model");
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder.FullName, "net", "config.json"), """{"version_policy":{"all":{}}}""", Token);
         using var device = new CpuDevice(new CpuDeviceOptions());
         await using var host = await StartAsync(device);
         using var client = new HttpClient { BaseAddress = host.Url };

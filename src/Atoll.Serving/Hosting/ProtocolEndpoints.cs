@@ -4,10 +4,16 @@ using Microsoft.AspNetCore.Http;
 namespace Atoll.Serving;
 
 /// <summary>The Open Inference Protocol's REST paths below /v2, given as percent-decoded segments.</summary>
-internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository repository, InferenceHandler inference)
+internal sealed class ProtocolEndpoints(
+    ServingOptions options, ModelRepository repository, RepositoryEndpoints models, InferenceHandler inference)
 {
     /// <summary>The extensions that work, by their names in the protocol.</summary>
-    public static readonly string[] Extensions = ["binary_tensor_data", "schedule_policy", "parameters"];
+    public static readonly string[] Extensions =
+    [
+        "model_repository", "model_repository(unload_dependents)", "schedule_policy", "model_configuration",
+        "binary_tensor_data", "parameters", "statistics",
+    ];
+
 
     /// <summary>Set when every model has loaded or failed; false again once the server drains.</summary>
     public bool IsReady { get; set; }
@@ -21,6 +27,8 @@ internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository 
             _ when token is null => Unauthorized(context),
             ["v2"] => ServerAsync(context),
             ["v2", "models"] => ListAsync(context),
+            ["v2", "models", "stats"] => StatisticsAsync(context, repository.Entries),
+            ["v2", "repository", .. var rest] => models.HandleAsync(context, rest),
             ["v2", "models", var name, .. var rest] => ModelAsync(context, name, rest, token, stopping),
             _ => throw new RequestException(404, $"there is nothing at '{context.Request.Path}'"),
         };
@@ -83,23 +91,42 @@ internal sealed class ProtocolEndpoints(ServingOptions options, ModelRepository 
     {
         var version = rest is ["versions", var given, ..] ? given : null;
         var action = version is null ? rest : rest[2..];
-        var entry = ModelLookup.Find(repository, name, version);
+        RequireMethod(context, action is ["infer"] ? "POST" : "GET");
         switch (action)
         {
             case ["ready"]:
-                RequireMethod(context, "GET");
-                return ReadyAsync(context, entry);
-            case []:
-                RequireMethod(context, "GET");
-                ModelLookup.RequireLoaded(entry);
-                return MetadataAsync(context, entry.Model!.Metadata, repository.VersionsOf(name));
-            case ["infer"]:
-                RequireMethod(context, "POST");
-                ModelLookup.RequireLoaded(entry);
-                return inference.HandleAsync(context, entry, token, stopping);
+                return ReadyAsync(context, ModelLookup.Find(repository, name, version));
+            case ["stats"]:
+                return StatisticsAsync(context, version is null
+                    ? repository.EntriesOf(ModelLookup.Find(repository, name, null).Name)
+                    : [ModelLookup.Find(repository, name, version)]);
+            case [] or ["config"] or ["infer"]:
+                return UseAsync(context, repository.Use(name, version), action, (token, stopping));
             default:
                 throw new RequestException(404, $"there is nothing at '{context.Request.Path}'");
         }
+    }
+
+    private async Task UseAsync(
+        HttpContext context, ModelUse use, string[] action, (AccessToken Token, CancellationToken Stopping) caller)
+    {
+        using (use)
+        {
+            await (action switch
+            {
+                [] => MetadataAsync(context, use.Entry.Model!.Metadata, repository.VersionsOf(use.Entry.Name)),
+                ["config"] => Answer.JsonAsync(
+                    context, 200, json => ModelConfigurationText.Write(json, use.Entry)),
+                _ => inference.HandleAsync(context, use.Entry, caller.Token, caller.Stopping),
+            });
+        }
+    }
+
+    private static Task StatisticsAsync(HttpContext context, IEnumerable<ModelEntry> entries)
+    {
+        RequireMethod(context, "GET");
+        return Answer.JsonAsync(context, 200, json => StatisticsJson.Write(
+            json, entries.Where(entry => entry.State == ModelState.Ready)));
     }
 
     private static Task ReadyAsync(HttpContext context, ModelEntry entry)

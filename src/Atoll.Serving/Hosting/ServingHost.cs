@@ -23,6 +23,8 @@ public sealed partial class ServingHost : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly ModelRepository _repository;
+    private readonly ModelCatalog _catalog;
+    private readonly RepositoryControl _control;
     private readonly ProtocolEndpoints _protocol;
     private readonly AccessControl _access;
     private readonly InFlightRequests _requests;
@@ -32,6 +34,7 @@ public sealed partial class ServingHost : IAsyncDisposable
     private readonly LiveEvents _events;
     private readonly Dictionary<string, StaticAsset> _assets;
     private readonly WebApplication _app;
+    private Task? _following;
     private bool _stopped;
 
     /// <param name="services">What the host runs on: its loader is called for each model.</param>
@@ -42,8 +45,12 @@ public sealed partial class ServingHost : IAsyncDisposable
         _options = options;
         _clock = services.Clock;
         _logger = services.Loggers.CreateLogger<ServingHost>();
-        _repository = new ModelRepository(services.Loader, options.ModelDefaults, _clock, _logger);
-        _protocol = new ProtocolEndpoints(options, _repository, new InferenceHandler(_clock));
+        _repository = new ModelRepository();
+        _catalog = new ModelCatalog(options.ModelFolder);
+        _control = new RepositoryControl(
+            _repository, _catalog, services.Loader, options, new RepositoryServices(_clock, _logger));
+        var repositoryEndpoints = new RepositoryEndpoints(options, _repository, _catalog, _control);
+        _protocol = new ProtocolEndpoints(options, _repository, repositoryEndpoints, new InferenceHandler(_clock));
         _access = new AccessControl(options.Tokens);
         _requests = new InFlightRequests(options.MaxConcurrentRequests);
         _metrics = new MetricsPage(_repository, _requests, services.Monitor);
@@ -54,6 +61,9 @@ public sealed partial class ServingHost : IAsyncDisposable
         };
         _app = BuildApp(services.Loggers);
     }
+
+    /// <summary>Loads and unloads models.</summary>
+    internal RepositoryControl Control => _control;
 
     /// <summary>Where the server listens, once started, e.g. http://127.0.0.1:8000.</summary>
     public Uri Url { get; private set; } = new("http://127.0.0.1");
@@ -86,11 +96,20 @@ public sealed partial class ServingHost : IAsyncDisposable
         LogListening(Url);
     }
 
-    /// <summary>Loads models, several at a time; the server is ready when each has loaded or failed.</summary>
+    /// <summary>
+    /// Loads models, several at a time; the server is ready when each has loaded or failed. From then on the folder is
+    /// followed where the control mode says so.
+    /// </summary>
     public async Task LoadAsync(IReadOnlyList<ModelSource> sources, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _draining.Token);
-        await _repository.LoadAsync(sources, _options.ParallelLoads, either.Token);
+        _catalog.Give(sources);
+        await _control.LoadAllAsync(sources, either.Token);
+        if (_options.ControlMode == ModelControlMode.Poll)
+        {
+            _following ??= FollowAsync();
+        }
+
         _protocol.IsReady = !_draining.IsCancellationRequested;
     }
 
@@ -131,9 +150,23 @@ public sealed partial class ServingHost : IAsyncDisposable
     {
         await StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
+        await (_following ?? Task.CompletedTask);
         await _repository.DisposeAsync();
+        _control.Dispose();
         _draining.Dispose();
         _stopping.Dispose();
+    }
+
+    private async Task FollowAsync()
+    {
+        try
+        {
+            await _control.FollowAsync(_options.PollPeriod, _draining.Token);
+        }
+        catch (OperationCanceledException) when (_draining.IsCancellationRequested)
+        {
+            // The server stops.
+        }
     }
 
     private WebApplication BuildApp(ILoggerFactory loggers)
@@ -235,6 +268,7 @@ public sealed partial class ServingHost : IAsyncDisposable
         var (status, message) = exception switch
         {
             RequestException e => (e.StatusCode, e.Message),
+            ServingException e => (503, e.Message),
             Microsoft.AspNetCore.Http.BadHttpRequestException e => (e.StatusCode, e.Message),
             _ => (500, "the server failed at this request; its log says more"),
         };

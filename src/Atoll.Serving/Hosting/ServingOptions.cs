@@ -27,6 +27,18 @@ public sealed record ServingOptions
     /// <summary>Configuration of models whose own `config.json` does not say otherwise.</summary>
     public ModelConfiguration ModelDefaults { get; init; } = new();
 
+    /// <summary>Who decides which models are loaded. Default: all of the folder, at the start.</summary>
+    public ModelControlMode ControlMode { get; init; }
+
+    /// <summary>
+    /// Folder to read models from when one is loaded by request or by polling; null = only the sources given to
+    /// <see cref="ServingHost.LoadAsync"/>.
+    /// </summary>
+    public string? ModelFolder { get; init; }
+
+    /// <summary>Time between two readings of the folder when polling. Default 15 s.</summary>
+    public TimeSpan PollPeriod { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Models that load at the same time. Default 2.</summary>
     public int ParallelLoads { get; init; } = 2;
 
@@ -47,6 +59,7 @@ public sealed record ServingOptions
         Range("max_concurrent_requests", MaxConcurrentRequests, 1, 1 << 16);
         Range("max_event_clients", MaxEventClients, 0, 1024);
         Range("drain_timeout_s", (long)DrainTimeout.TotalSeconds, 0, 3600);
+        Range("poll_period_s", (long)PollPeriod.TotalSeconds, 1, 86400);
         ModelDefaults.Checked("model defaults");
         if (!IPAddress.IsLoopback(Address) && Tokens.Count == 0)
         {

@@ -23,7 +23,9 @@ internal sealed class MetricsPage(ModelRepository repository, InFlightRequests r
             text.Sample("atoll_model_ready", LabelsOf(entry), entry.State == ModelState.Ready ? 1 : 0);
         }
 
-        WriteModels(text, [.. entries.Where(entry => entry.State == ModelState.Ready)]);
+        ModelEntry[] ready = [.. entries.Where(entry => entry.State == ModelState.Ready)];
+        WriteModels(text, ready);
+        TritonMetrics.Write(text, ready);
         if (monitor is not null)
         {
             WriteDevice(text, monitor);

@@ -13,6 +13,7 @@ public sealed class DeviceModel : IServedModel
 
     private readonly Lock _lock = new();
     private readonly Device _device;
+    private readonly DeviceClient _client;
     private readonly CompiledModel _model;
     private readonly ModelConfiguration _configuration;
     private readonly Stack<InstanceSlot>[] _free = [new(), new()];
@@ -24,6 +25,9 @@ public sealed class DeviceModel : IServedModel
         _device = device;
         _model = model;
         _configuration = configuration;
+
+        // A client of its own tells this model's memory apart from the others'.
+        _client = device.CreateClient($"{id.Name}:{id.Version}", device.MemoryBytes);
         Metadata = new ModelMetadata
         {
             Name = id.Name,
@@ -34,6 +38,8 @@ public sealed class DeviceModel : IServedModel
     }
 
     public ModelMetadata Metadata { get; }
+
+    public long MemoryBytes => _client.MemoryInUseBytes;
 
     public int Slots(WorkClass workClass) => _configuration.SlotsFor(workClass);
 
@@ -63,7 +69,7 @@ public sealed class DeviceModel : IServedModel
             {
                 for (var i = 0; i < configuration.SlotsFor(workClass); i++)
                 {
-                    var slot = new InstanceSlot(compiled, device);
+                    var slot = new InstanceSlot(compiled, model._client);
                     model._free[(int)workClass].Push(slot);
                     await model.WarmUpAsync(slot);
                 }
@@ -84,9 +90,12 @@ public sealed class DeviceModel : IServedModel
         var outcome = new InferenceOutcome(InferenceStatus.Failed);
         try
         {
+            var began = _device.Clock.GetTimestamp();
             slot.Fill(request.Inputs);
+            var filled = _device.Clock.GetElapsedTime(began);
             outcome = await slot.RunAsync(StreamFor(request.Class, request.Priority), request.Deadline,
                 cancellationToken);
+            outcome = outcome with { Timing = new InferenceTiming { Input = filled } };
         }
         catch (ModelException e) when (e.Error == ModelError.InvalidShape)
         {
@@ -180,6 +189,7 @@ public sealed class DeviceModel : IServedModel
             return _streams[priority] ??= _device.CreateStream(new StreamOptions
             {
                 Name = $"{Metadata.Name}:{priority}",
+                Client = _client,
                 Class = workClass,
                 Priority = priority,
                 QueueCapacity = int.Max(_configuration.Instances, _configuration.OtherClassInstances),

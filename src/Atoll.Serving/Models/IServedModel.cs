@@ -20,6 +20,9 @@ public interface IServedModel : IAsyncDisposable
     /// Runs one checked request. Cancelling stops it on the device; the outcome is then not completed.
     /// </summary>
     ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Device memory that the model holds now: weights, instances and their work space.</summary>
+    long MemoryBytes => 0;
 }
 
 /// <summary>The outputs of one completed request, valid until disposed.</summary>
@@ -55,6 +58,8 @@ public enum InferenceStatus
     Failed,
 }
 
-/// <summary>Status of a request, its outputs when completed, and a reason when there is more to say.</summary>
+/// <summary>
+/// Status of a request, its outputs when completed, a reason when there is more to say, and where the time went.
+/// </summary>
 public readonly record struct InferenceOutcome(
-    InferenceStatus Status, IInferenceOutputs? Outputs = null, string? Reason = null);
+    InferenceStatus Status, IInferenceOutputs? Outputs = null, string? Reason = null, InferenceTiming Timing = default);

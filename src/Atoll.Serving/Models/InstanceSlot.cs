@@ -8,7 +8,8 @@ namespace Atoll.Serving;
 /// One instance of a model with its reusable launch and its reusable completion. A model of variable shapes gets a new
 /// instance when the shapes change. Used by one request at a time.
 /// </summary>
-internal sealed class InstanceSlot(CompiledModel model, Device device) : IValueTaskSource<LaunchStatus>, IDisposable
+internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
+    : IValueTaskSource<LaunchStatus>, IDisposable
 {
     // Asynchronous: what comes after a launch must not run on the compute unit that ended it.
     private ManualResetValueTaskSourceCore<LaunchStatus> _completion = new() { RunContinuationsAsynchronously = true };
@@ -49,7 +50,7 @@ internal sealed class InstanceSlot(CompiledModel model, Device device) : IValueT
     public void Prepare(IReadOnlyList<long[]>? shapes = null)
     {
         Dispose();
-        _instance = model.Instantiate(device, null, shapes);
+        _instance = model.Instantiate(client.Device, client, shapes);
         _outputShapes = [.. _instance.Outputs.Select(output => output.Spec.Shape.ToArray())];
         _launch = new Launch(_instance.Program)
         {

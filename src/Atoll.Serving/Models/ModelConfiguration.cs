@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Atoll.Devices;
 
 namespace Atoll.Serving;
@@ -31,6 +30,20 @@ public sealed record ModelConfiguration
     /// <summary>Largest request body in bytes after decompression. Default 64 MiB.</summary>
     public int MaxBodyBytes { get; init; } = 64 << 20;
 
+    /// <summary>
+    /// Items that one request may hold along the first dimension of every tensor; 0 = the model has no batch dimension.
+    /// </summary>
+    public int MaxBatchSize { get; init; }
+
+    /// <summary>Versions to serve. Default the latest.</summary>
+    public VersionPolicy VersionPolicy { get; init; } = VersionPolicy.LatestOne;
+
+    /// <summary>What the configuration says of inputs; must agree with the model.</summary>
+    public IReadOnlyList<TensorDeclaration> Inputs { get; init; } = [];
+
+    /// <summary>What the configuration says of outputs; must agree with the model.</summary>
+    public IReadOnlyList<TensorDeclaration> Outputs { get; init; } = [];
+
     public int SlotsFor(WorkClass workClass) => workClass == Class ? Instances : OtherClassInstances;
 
     /// <summary>
@@ -41,22 +54,56 @@ public sealed record ModelConfiguration
     {
         try
         {
-            var file = JsonSerializer.Deserialize(
-                File.ReadAllBytes(path), ModelConfigurationJson.Default.ModelConfigurationFile);
-            return (file ?? new()).Over(defaults).Checked(path);
+            return Parse(File.ReadAllBytes(path), path, defaults);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ServingException(ServingError.InvalidSetting, $"{path}: {Reason(e)}", e);
+            throw new ServingException(ServingError.InvalidSetting, $"{path}: {e.Message}", e);
         }
+    }
+
+    /// <summary>Reads a configuration from UTF-8 JSON; <paramref name="where"/> names it in errors.</summary>
+    /// <exception cref="ServingException">It is wrong.</exception>
+    public static ModelConfiguration Parse(ReadOnlySpan<byte> json, string where, ModelConfiguration defaults)
+    {
+        try
+        {
+            var file = JsonSerializer.Deserialize(json, ModelConfigurationJson.Default.ModelConfigurationFile);
+            return (file ?? new()).Over(defaults, where).Checked(where);
+        }
+        catch (JsonException e)
+        {
+            throw new ServingException(ServingError.InvalidSetting, $"{where}: {Reason(e)}", e);
+        }
+    }
+
+    /// <summary>Holds the configuration against the model that it is for.</summary>
+    /// <exception cref="ServingException">They do not agree: says where.</exception>
+    public void CheckAgainst(ModelMetadata model)
+    {
+        if (MaxBatchSize > 0)
+        {
+            foreach (var tensor in model.Inputs.Concat(model.Outputs))
+            {
+                if (tensor.Shape is not [var first, ..] || (first >= 0 && (first != 1 || MaxBatchSize != 1)))
+                {
+                    throw new ServingException(ServingError.InvalidSetting,
+                        $"max_batch_size is {MaxBatchSize}, but the first dimension of '{tensor.Name}' " +
+                        $"{DataTypes.Show(tensor.Shape)} is not variable");
+                }
+            }
+        }
+
+        TensorDeclaration.Check(Inputs, model.Inputs, MaxBatchSize, "input");
+        TensorDeclaration.Check(Outputs, model.Outputs, MaxBatchSize, "output");
     }
 
     // A fault of syntax has a message of use; the message of any other fault names .NET types and no choices.
     private static string Reason(Exception e) =>
         e is JsonException { InnerException: not JsonException, Path: { } where } json
         ? $"{where} on line {json.LineNumber + 1} has an unknown name or a value of the wrong kind; allowed: class " +
-          "(real_time or best_effort), and as whole numbers priority, instances, other_class_instances, " +
-          "queue_capacity, max_body_bytes"
+          "(real_time or best_effort), as whole numbers priority, instances, other_class_instances, queue_capacity, " +
+          "max_body_bytes, max_batch_size, and name, platform, backend, version_policy, input, output"
         : e.Message;
 
     /// <summary>This configuration, or an error that names the wrong value, its limits and where it stands.</summary>
@@ -67,6 +114,7 @@ public sealed record ModelConfiguration
         Check(where, "other_class_instances", OtherClassInstances, 1, MaxInstances);
         Check(where, "queue_capacity", QueueCapacity, 0, 1 << 16);
         Check(where, "max_body_bytes", MaxBodyBytes, 1, 1 << 30);
+        Check(where, "max_batch_size", MaxBatchSize, 0, 1 << 16);
         return this;
     }
 
@@ -79,41 +127,3 @@ public sealed record ModelConfiguration
         }
     }
 }
-
-/// <summary>The form of a model's `config.json`; what it leaves out comes from the settings.</summary>
-internal sealed record ModelConfigurationFile
-{
-    public WorkClass? Class { get; init; }
-
-    public int? Priority { get; init; }
-
-    public int? Instances { get; init; }
-
-    public int? OtherClassInstances { get; init; }
-
-    public int? QueueCapacity { get; init; }
-
-    public int? MaxBodyBytes { get; init; }
-
-    public ModelConfiguration Over(ModelConfiguration defaults) => new()
-    {
-        Class = Class ?? defaults.Class,
-        Priority = Priority ?? defaults.Priority,
-        Instances = Instances ?? defaults.Instances,
-        OtherClassInstances = OtherClassInstances ?? defaults.OtherClassInstances,
-        QueueCapacity = QueueCapacity ?? defaults.QueueCapacity,
-        MaxBodyBytes = MaxBodyBytes ?? defaults.MaxBodyBytes,
-    };
-}
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    ReadCommentHandling = JsonCommentHandling.Skip,
-    AllowTrailingCommas = true,
-    Converters = [typeof(WorkClassConverter)])]
-[JsonSerializable(typeof(ModelConfigurationFile))]
-internal sealed partial class ModelConfigurationJson : JsonSerializerContext;
-
-/// <summary>Writes classes as `real_time` and `best_effort`.</summary>
-internal sealed class WorkClassConverter() : JsonStringEnumConverter<WorkClass>(JsonNamingPolicy.SnakeCaseLower, false);

@@ -32,7 +32,10 @@ public sealed record ModelMetadata
 
     public string Version { get; init; } = "1";
 
-    public string Platform { get; init; } = "atoll_onnx";
+    /// <summary>What runs ONNX models here.</summary>
+    public const string OnnxPlatform = "atoll_onnx";
+
+    public string Platform { get; init; } = OnnxPlatform;
 
     public required TensorMetadata[] Inputs { get; init; }
 

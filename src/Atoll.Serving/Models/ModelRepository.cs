@@ -1,102 +1,81 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.Logging;
 
 namespace Atoll.Serving;
 
 /// <summary>
-/// All models of the server by name and version. A model that fails to load stays listed with its reason. Thread-safe.
+/// All models of the server by name and version, whatever their state. A version is replaced by publishing another
+/// entry in its place; the one before then drains by itself. Thread-safe; lookups take no lock.
 /// </summary>
-internal sealed partial class ModelRepository(
-    IModelLoader loader, ModelConfiguration defaults, TimeProvider clock, ILogger logger) : IAsyncDisposable
+internal sealed class ModelRepository : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<(string Name, string Version), ModelEntry> _entries = new();
+    private readonly ConcurrentDictionary<string, ModelEntry> _defaults = new();
+    private readonly ConcurrentDictionary<ModelEntry, Task> _retiring = new();
 
     /// <summary>All versions, by name then version.</summary>
     public IEnumerable<ModelEntry> Entries => _entries.Values
-        .OrderBy(entry => entry.Name, StringComparer.Ordinal).ThenBy(entry => long.Parse(entry.Version));
+        .OrderBy(entry => entry.Name, StringComparer.Ordinal).ThenBy(entry => entry.NumericVersion);
 
-    /// <summary>The version asked for, or the newest when none is; null when there is none.</summary>
-    public ModelEntry? Find(string name, string? version)
-    {
-        if (version is not null)
-        {
-            return _entries.GetValueOrDefault((name, version));
-        }
+    public int Count => _entries.Count;
 
-        return _entries.Values.Where(entry => entry.Name == name)
-            .OrderBy(entry => entry.State == ModelState.Ready).ThenBy(entry => long.Parse(entry.Version))
-            .LastOrDefault();
-    }
+    /// <summary>The version asked for, or the newest ready one when none is; null when there is none.</summary>
+    public ModelEntry? Find(string name, string? version) => version is { Length: > 0 }
+        ? _entries.GetValueOrDefault((name, version))
+        : _defaults.GetValueOrDefault(name);
 
+    public IEnumerable<ModelEntry> EntriesOf(string name) => Entries.Where(entry => entry.Name == name);
+
+    /// <summary>Versions that serve.</summary>
     public IEnumerable<string> VersionsOf(string name) =>
-        Entries.Where(entry => entry.Name == name).Select(entry => entry.Version);
+        EntriesOf(name).Where(entry => entry.State == ModelState.Ready).Select(entry => entry.Version);
 
-    /// <summary>
-    /// Loads the sources, at most <paramref name="parallel"/> at a time; returns when each is ready or failed. Of two
-    /// sources of one version the first is served.
-    /// </summary>
-    public async Task LoadAsync(IReadOnlyList<ModelSource> sources, int parallel, CancellationToken cancellation)
+    /// <summary>Puts the entry in its version's place; the ready one that it replaces starts to drain.</summary>
+    public void Publish(ModelEntry entry)
     {
-        var entries = new List<ModelEntry>();
-        foreach (var source in sources)
+        ModelEntry? before = null;
+        _entries.AddOrUpdate((entry.Name, entry.Version), entry, (_, old) =>
         {
-            var entry = new ModelEntry(source, clock);
-            if (_entries.TryAdd((source.Name, source.Version), entry))
-            {
-                entries.Add(entry);
-            }
-            else
-            {
-                var first = _entries[(source.Name, source.Version)].Source.Path;
-                LogFailed(source.Name, source.Version, $"'{source.Path}' is left out: '{first}' is the same version");
-            }
-        }
-
-        var limits = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(entries, limits, LoadOneAsync);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var entry in _entries.Values)
+            before = old;
+            return entry;
+        });
+        Refresh(entry.Name);
+        if (before is not null && before != entry)
         {
-            if (entry.Model is { } model)
-            {
-                await model.DisposeAsync();
-            }
+            Retire(before);
         }
     }
 
-    private async ValueTask LoadOneAsync(ModelEntry entry, CancellationToken cancellation)
+    /// <summary>Chooses the default version of a model again, after an entry's state has changed.</summary>
+    public void Refresh(string name)
     {
-        var began = clock.GetTimestamp();
+        var best = _entries.Values.Where(entry => entry.Name == name)
+            .OrderBy(entry => entry.State == ModelState.Ready).ThenBy(entry => entry.NumericVersion)
+            .LastOrDefault();
+        if (best is not null)
+        {
+            _defaults[name] = best;
+        }
+    }
+
+    /// <summary>Lets nothing more in; the task ends when the last request has ended and the memory is free.</summary>
+    public Task Retire(ModelEntry entry)
+    {
+        var task = _retiring.GetOrAdd(entry, static entry => entry.RetireAsync());
+        Refresh(entry.Name);
+        return ForgetAsync(entry, task);
+    }
+
+    public async ValueTask DisposeAsync() => await Task.WhenAll(_entries.Values.Concat(_retiring.Keys).Select(Retire));
+
+    private async Task ForgetAsync(ModelEntry entry, Task task)
+    {
         try
         {
-            var configuration = entry.Source.ConfigurationPath is { } path
-                ? ModelConfiguration.Read(path, defaults)
-                : defaults;
-            entry.Succeed(await loader.LoadAsync(entry.Source, configuration, cancellation), configuration);
-            var elapsed = clock.GetElapsedTime(began);
-            LogLoaded(entry.Name, entry.Version, elapsed);
+            await task;
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        finally
         {
-            entry.Fail("loading was cancelled");
-            throw;
-        }
-        catch (Exception e)
-        {
-            // One model's fault must not take the others down, whatever it is.
-            entry.Fail(e.Message);
-            LogFailed(entry.Name, entry.Version, e.Message);
+            _retiring.TryRemove(entry, out _);
         }
     }
-
-    [LoggerMessage(EventId = 1, Level = LogLevel.Information,
-        Message = "Loaded model {Name} version {Version} in {Elapsed}")]
-    private partial void LogLoaded(string name, string version, TimeSpan elapsed);
-
-    [LoggerMessage(EventId = 2, Level = LogLevel.Error,
-        Message = "Model {Name} version {Version} failed to load: {Reason}")]
-    private partial void LogFailed(string name, string version, string reason);
 }

@@ -25,6 +25,17 @@ public sealed record ModelSource(string Name, string Version, string Path, strin
         }
     }
 
+    /// <summary>
+    /// Names the files as they are now: path, size and time of the model, its external data and its configuration. It
+    /// differs when one of them has changed.
+    /// </summary>
+    internal string Stamp()
+    {
+        string?[] files = [Path, Path + ".data", ConfigurationPath];
+        return string.Join('|', files.OfType<string>().Select(file => new FileInfo(file))
+            .Select(file => file.Exists ? $"{file.FullName}:{file.Length}:{file.LastWriteTimeUtc.Ticks}" : ""));
+    }
+
     private static ModelSource Flat(string file)
     {
         var configuration = System.IO.Path.ChangeExtension(file, ".config.json");

@@ -43,6 +43,19 @@ internal static class Answer
         await SendAsync(context, status, "application/json", body.Memory);
     }
 
+    public static async Task JsonArrayAsync(HttpContext context, int status, Action<Utf8JsonWriter> write)
+    {
+        using var body = new PooledBytes(1024);
+        await using (var json = new Utf8JsonWriter(body))
+        {
+            json.WriteStartArray();
+            write(json);
+            json.WriteEndArray();
+        }
+
+        await SendAsync(context, status, "application/json", body.Memory);
+    }
+
     public static Task ErrorAsync(HttpContext context, int status, string message) =>
         JsonAsync(context, status, json => json.WriteString("error"u8, message));
 

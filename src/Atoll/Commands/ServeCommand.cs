@@ -29,11 +29,11 @@ internal static class ServeCommand
     public static async Task<int> ServeAsync(
         AtollSettings settings, TextWriter output, CancellationToken cancellationToken)
     {
-        var sources = Sources(settings.Serving.Models);
+        var sources = Sources(settings.Serving);
         using var certificate = Certificate(settings.Serving);
         await using var server = new ModelServer(
             ModelServer.DeviceOptions(settings.Device, TimeProvider.System),
-            settings.Serving.Options with { Certificate = certificate },
+            settings.Serving.Options with { Certificate = certificate, ModelFolder = settings.Serving.Models },
             settings.Log,
             settings.Models.Limits);
         try
@@ -54,18 +54,32 @@ internal static class ServeCommand
         return ExitCode.Done;
     }
 
-    private static IReadOnlyList<ModelSource> Sources(string folder)
+    private static IReadOnlyList<ModelSource> Sources(ServingSection serving)
     {
+        var folder = serving.Models;
         if (folder.Length == 0)
         {
             throw new UsageException("a folder of models is needed: --models DIR (setting serving.models)");
         }
 
         var sources = ModelSource.Find(folder);
-        return sources.Count > 0
+        if (serving.Options.ControlMode == ModelControlMode.Explicit)
+        {
+            return Chosen(sources, serving.LoadModels);
+        }
+
+        return sources.Count > 0 || serving.Options.ControlMode == ModelControlMode.Poll
             ? sources
             : throw new UsageException(
                 $"'{folder}' holds no models: NAME.onnx or NAME/VERSION/model.onnx is needed (setting serving.models)");
+    }
+
+    private static ModelSource[] Chosen(IReadOnlyList<ModelSource> sources, string list)
+    {
+        var names = list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return Array.Find(names, name => name != "*" && sources.All(source => source.Name != name)) is { } absent
+            ? throw new UsageException($"there is no model '{absent}' in the folder (setting serving.load_models)")
+            : [.. sources.Where(source => names.Contains("*") || names.Contains(source.Name))];
     }
 
     private static void ReportModels(ServingHost host, TextWriter output)
@@ -76,7 +90,7 @@ internal static class ServeCommand
             output.WriteLine($"model {name} version {version}: {state}{(reason.Length > 0 ? ": " : "")}{reason}");
         }
 
-        if (models.All(model => model.State == ModelState.Failed))
+        if (models.Count > 0 && models.All(model => model.State == ModelState.Failed))
         {
             throw new UsageException($"none of the {models.Count} models could be loaded");
         }

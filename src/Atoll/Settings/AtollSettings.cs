@@ -43,6 +43,8 @@ internal sealed class ServingSection
 {
     public string Models { get; set; } = "";
 
+    public string LoadModels { get; set; } = "";
+
     public string Tokens { get; set; } = "";
 
     public string Certificate { get; set; } = "";

@@ -33,6 +33,23 @@ internal static class ServingSettings
             new("serving.certificate_key", "",
                 "PEM file of the certificate's key; none is the certificate's own file."),
             "a file", IsFile, s => s.Serving.CertificateKey, (s, v) => s.Serving.CertificateKey = v),
+        Setting.String(
+            new("serving.name", "", "Name that the server gives of itself; clients made for another may look for its."),
+            "text without control characters", text => text.Length is > 0 and <= 128 && !text.Any(char.IsControl),
+            s => s.Serving.Options.Name, (s, v) => Change(s, o => o with { Name = v })),
+        Setting.Choice(
+            new("serving.model_control", "",
+                "Who decides which models are loaded: `none` loads all at the start, `poll` follows the folder, " +
+                "`explicit` waits for clients."),
+            s => s.Serving.Options.ControlMode, (s, v) => Change(s, o => o with { ControlMode = v })),
+        Setting.Number(
+            new("serving.poll_period_s", "s", "Time between two looks at the folder when polling."),
+            (1, 86400), s => (int)s.Serving.Options.PollPeriod.TotalSeconds,
+            (s, v) => Change(s, o => o with { PollPeriod = TimeSpan.FromSeconds(v) })),
+        Setting.String(
+            new("serving.load_models", "",
+                "Models that are loaded at the start in the explicit mode, separated by commas; * is all."),
+            "names", _ => true, s => s.Serving.LoadModels, (s, v) => s.Serving.LoadModels = v),
         Setting.Number(
             new("serving.parallel_loads", "", "Models that load at the same time."),
             (1, 64), s => s.Serving.Options.ParallelLoads, (s, v) => Change(s, o => o with { ParallelLoads = v })),

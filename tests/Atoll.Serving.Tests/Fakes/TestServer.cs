@@ -47,6 +47,9 @@ internal sealed class TestServer : IAsyncDisposable
         return new TestServer(host, models);
     }
 
+    /// <summary>A client of a server that the test has made; disposing stops the server too.</summary>
+    public static TestServer Over(ServingHost host) => new(host, []);
+
     public Task<(HttpStatusCode Status, JsonElement Json)> GetAsync(string path) =>
         SendAsync(new HttpRequestMessage(HttpMethod.Get, path));
 
@@ -60,7 +63,7 @@ internal sealed class TestServer : IAsyncDisposable
     {
         using var response = await Client.SendAsync(request, TestContext.Current.CancellationToken);
         var bytes = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
-        using var document = JsonDocument.Parse(bytes);
+        using var document = JsonDocument.Parse(bytes.Length > 0 ? bytes : "{}"u8.ToArray());
         return (response.StatusCode, document.RootElement.Clone());
     }
 

@@ -1,0 +1,81 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Atoll.Devices;
+
+namespace Atoll.Serving;
+
+/// <summary>The form of a model's `config.json`; what it leaves out comes from the settings.</summary>
+internal sealed record ModelConfigurationFile
+{
+    public WorkClass? Class { get; init; }
+
+    public int? Priority { get; init; }
+
+    public int? Instances { get; init; }
+
+    public int? OtherClassInstances { get; init; }
+
+    public int? QueueCapacity { get; init; }
+
+    public int? MaxBodyBytes { get; init; }
+
+    public int? MaxBatchSize { get; init; }
+
+    /// <summary>Written by other servers; the folder names the model.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Written by other servers: onnxruntime_onnx or atoll_onnx.</summary>
+    public string? Platform { get; init; }
+
+    /// <summary>Written by other servers: onnxruntime or atoll.</summary>
+    public string? Backend { get; init; }
+
+    public VersionPolicyFile? VersionPolicy { get; init; }
+
+    public TensorDeclaration[]? Input { get; init; }
+
+    public TensorDeclaration[]? Output { get; init; }
+
+    public ModelConfiguration Over(ModelConfiguration defaults, string where)
+    {
+        Expect(where, "platform", Platform, "onnxruntime_onnx", ModelMetadata.OnnxPlatform);
+        Expect(where, "backend", Backend, "onnxruntime", "atoll");
+        return Merged(defaults, where);
+    }
+
+    private ModelConfiguration Merged(ModelConfiguration defaults, string where) => defaults with
+    {
+        Class = Class ?? defaults.Class,
+        Priority = Priority ?? defaults.Priority,
+        Instances = Instances ?? defaults.Instances,
+        OtherClassInstances = OtherClassInstances ?? defaults.OtherClassInstances,
+        QueueCapacity = QueueCapacity ?? defaults.QueueCapacity,
+        MaxBodyBytes = MaxBodyBytes ?? defaults.MaxBodyBytes,
+        MaxBatchSize = MaxBatchSize ?? defaults.MaxBatchSize,
+        VersionPolicy = VersionPolicy?.ToPolicy(where) ?? defaults.VersionPolicy,
+        Inputs = Input ?? defaults.Inputs,
+        Outputs = Output ?? defaults.Outputs,
+    };
+
+    private static void Expect(string where, string name, string? value, params string[] allowed)
+    {
+        if (value is { Length: > 0 } && !allowed.Contains(value))
+        {
+            throw new ServingException(ServingError.InvalidSetting,
+                $"{where}: {name} is '{value}'; this server runs ONNX models: {string.Join(" or ", allowed)}");
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    ReadCommentHandling = JsonCommentHandling.Skip,
+    NumberHandling = JsonNumberHandling.AllowReadingFromString,
+    AllowTrailingCommas = true,
+    Converters = [typeof(WorkClassConverter)])]
+[JsonSerializable(typeof(ModelConfigurationFile))]
+internal sealed partial class ModelConfigurationJson : JsonSerializerContext;
+
+/// <summary>Writes classes as `real_time` and `best_effort`.</summary>
+internal sealed class WorkClassConverter() : JsonStringEnumConverter<WorkClass>(JsonNamingPolicy.SnakeCaseLower, false);

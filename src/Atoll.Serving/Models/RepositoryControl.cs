@@ -1,0 +1,311 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace Atoll.Serving;
+
+/// <summary>Who decides which models are loaded.</summary>
+public enum ModelControlMode
+{
+    /// <summary>All models of the folder, once, at the start.</summary>
+    None,
+
+    /// <summary>The folder: it is read again every so often, and what changed is loaded or unloaded.</summary>
+    Poll,
+
+    /// <summary>Clients, by load and unload requests.</summary>
+    Explicit,
+}
+
+/// <summary>
+/// Loads, replaces and unloads models. A version in service goes on until its successor is ready, and then until its
+/// last request has ended. Changes of one model come one after another, of different models at once. Thread-safe.
+/// </summary>
+internal sealed partial class RepositoryControl(
+    ModelRepository repository, ModelCatalog catalog, IModelLoader loader, ServingOptions options,
+    RepositoryServices services) : IDisposable
+{
+    /// <summary>Names of models that are remembered, loaded or not.</summary>
+    private const int MostModels = 4096;
+
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new();
+    private readonly ConcurrentDictionary<(string Name, string Version), string> _failed = new();
+    private readonly SemaphoreSlim _loads = new(options.ParallelLoads);
+    private readonly ILogger _logger = services.Logger;
+
+    /// <summary>Loads every model of these sources; returns when each version is ready or failed.</summary>
+    public async Task LoadAllAsync(IEnumerable<ModelSource> sources, CancellationToken cancellation)
+    {
+        var models = sources.GroupBy(source => source.Name).Select(group => (group.Key, group.ToArray())).ToArray();
+        await Task.WhenAll(models.Select(async model =>
+            await ChangeAsync(
+                model.Key, () => ReplaceAsync(model.Key, model.Item2, null, cancellation), cancellation)));
+    }
+
+    /// <summary>Loads or reloads one model; null when its versions are ready, else what went wrong.</summary>
+    public async Task<string?> LoadAsync(string name, ModelOverride? replacement, CancellationToken cancellation)
+    {
+        var folder = replacement?.Unpack(name);
+        try
+        {
+            ModelSource[] sources =
+                [.. folder is null ? catalog.SourcesOf(name) : ModelSource.Find(folder.FullName)];
+            if (sources.Length == 0)
+            {
+                return folder is null
+                    ? "failed to poll from model repository"
+                    : "the files hold no VERSION/model.onnx";
+            }
+
+            return repository.Find(name, null) is null && _gates.Count >= MostModels
+                ? $"the repository knows {MostModels} models already"
+                : await ChangeAsync(name, () => ReplaceAsync(name, sources, replacement, cancellation), cancellation);
+        }
+        finally
+        {
+            folder?.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>Unloads all versions; returns when their last requests have ended and their memory is free.</summary>
+    public async Task UnloadAsync(string name, CancellationToken cancellation)
+    {
+        var draining = Task.CompletedTask;
+        await ChangeAsync(name, () =>
+        {
+            draining = Task.WhenAll(repository.EntriesOf(name).ToArray().Select(repository.Retire));
+            return Task.FromResult<string?>(null);
+        }, cancellation);
+        LogUnloading(name);
+        await draining.WaitAsync(cancellation);
+    }
+
+    /// <summary>Reads the folder once and makes the repository follow it.</summary>
+    public async Task PollAsync(CancellationToken cancellation)
+    {
+        var sources = catalog.Sources();
+        await LoadAllAsync(sources, cancellation);
+        var names = sources.Select(source => source.Name).ToHashSet();
+        foreach (var gone in repository.Entries.Where(entry => !names.Contains(entry.Name) && IsServed(entry))
+            .Select(entry => entry.Name).Distinct().ToArray())
+        {
+            await UnloadAsync(gone, cancellation);
+        }
+    }
+
+    /// <summary>Polls until cancelled; a folder that cannot be read now is tried again next time.</summary>
+    public async Task FollowAsync(TimeSpan period, CancellationToken cancellation)
+    {
+        using var timer = new PeriodicTimer(period, services.Clock);
+        while (await timer.WaitForNextTickAsync(cancellation))
+        {
+            try
+            {
+                await PollAsync(cancellation);
+            }
+            catch (ServingException e)
+            {
+                LogPollFailed(e.Message);
+            }
+        }
+    }
+
+    public void Dispose() => _loads.Dispose();
+
+    private static bool IsServed(ModelEntry entry) => entry.State is ModelState.Ready or ModelState.Loading;
+
+    private async Task<string?> ChangeAsync(
+        string name, Func<Task<string?>> change, CancellationToken cancellation)
+    {
+        var gate = _gates.GetOrAdd(name, static _ => new SemaphoreSlim(1));
+        await gate.WaitAsync(cancellation);
+        try
+        {
+            return await change();
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>Loads the versions that the policy wants, then retires those that it does not.</summary>
+    private async Task<string?> ReplaceAsync(
+        string name, ModelSource[] sources, ModelOverride? replacement, CancellationToken cancellation)
+    {
+        ModelSource[] versions = [.. sources.DistinctBy(source => source.Version)];
+        foreach (var left in sources.Except(versions))
+        {
+            var first = versions.First(source => source.Version == left.Version).Path;
+            LogFailed(left.Name, left.Version, $"'{left.Path}' is left out: '{first}' is the same version");
+        }
+
+        ModelConfiguration configuration;
+        try
+        {
+            configuration = Configuration(versions[0], replacement);
+        }
+        catch (ServingException e)
+        {
+            Array.ForEach(versions, source => FailUnlessReady(source, StampOf(source, replacement), e.Message));
+            return e.Message;
+        }
+
+        var wanted = configuration.VersionPolicy.Choose(versions);
+        var reasons = await Task.WhenAll(wanted.Select(source =>
+            LoadVersionAsync(source, configuration, StampOf(source, replacement), cancellation)));
+        var failures = reasons.OfType<string>().ToArray();
+        if (failures.Length > 0 || wanted.Count == 0)
+        {
+            return wanted.Count == 0 ? "version_policy names none of the versions there are"
+                : string.Join("; ", failures);
+        }
+
+        RetireOthers(name, wanted);
+        return null;
+    }
+
+    private ModelConfiguration Configuration(ModelSource source, ModelOverride? replacement)
+    {
+        if (replacement?.Read(source.Name, options.ModelDefaults) is { } given)
+        {
+            return given;
+        }
+
+        return source.ConfigurationPath is { } path
+            ? ModelConfiguration.Read(path, options.ModelDefaults)
+            : options.ModelDefaults;
+    }
+
+    private static string StampOf(ModelSource source, ModelOverride? replacement) =>
+        $"{(replacement is { Files.Count: > 0 } ? Guid.NewGuid().ToString() : source.Stamp())}" +
+        $"|{replacement?.Configuration}";
+
+    private void RetireOthers(string name, IReadOnlyList<ModelSource> wanted)
+    {
+        foreach (var entry in repository.EntriesOf(name).ToArray())
+        {
+            if (IsServed(entry) && wanted.All(source => source.Version != entry.Version))
+            {
+                _ = repository.Retire(entry);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Null when the version is ready, else the reason. One that is in service stays so when its successor fails, and
+    /// is not loaded again while nothing has changed.
+    /// </summary>
+    private async Task<string?> LoadVersionAsync(
+        ModelSource source, ModelConfiguration configuration, string stamp, CancellationToken cancellation)
+    {
+        var current = repository.Find(source.Name, source.Version);
+        if (current is { State: ModelState.Ready } && current.Stamp == stamp)
+        {
+            return null;
+        }
+
+        if (_failed.GetValueOrDefault((source.Name, source.Version)) == stamp && options.ControlMode ==
+            ModelControlMode.Poll)
+        {
+            return current?.Reason;
+        }
+
+        var entry = new ModelEntry(source, services.Clock) { Stamp = stamp };
+        if (current is not { State: ModelState.Ready })
+        {
+            repository.Publish(entry);
+        }
+
+        var reason = await TryLoadAsync(entry, configuration, cancellation);
+        if (reason is null)
+        {
+            _failed.TryRemove((source.Name, source.Version), out _);
+            repository.Publish(entry);
+        }
+        else
+        {
+            _failed[(source.Name, source.Version)] = stamp;
+            repository.Refresh(source.Name);
+        }
+
+        return reason is null ? null : $"version {source.Version}: {reason}";
+    }
+
+    private async Task<string?> TryLoadAsync(
+        ModelEntry entry, ModelConfiguration configuration, CancellationToken cancellation)
+    {
+        var began = services.Clock.GetTimestamp();
+        try
+        {
+            await _loads.WaitAsync(cancellation);
+            try
+            {
+                entry.Succeed(await LoadModelAsync(entry.Source, configuration, cancellation), configuration);
+            }
+            finally
+            {
+                _loads.Release();
+            }
+
+            var elapsed = services.Clock.GetElapsedTime(began);
+            LogLoaded(entry.Name, entry.Version, elapsed);
+            return null;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            entry.Fail("loading was cancelled");
+            throw;
+        }
+        catch (Exception e)
+        {
+            // One model's fault must not take the others down, whatever it is.
+            entry.Fail(e.Message);
+            LogFailed(entry.Name, entry.Version, e.Message);
+            return e.Message;
+        }
+    }
+
+    private async Task<IServedModel> LoadModelAsync(
+        ModelSource source, ModelConfiguration configuration, CancellationToken cancellation)
+    {
+        var model = await Task.Run(() => loader.LoadAsync(source, configuration, cancellation), cancellation);
+        try
+        {
+            configuration.CheckAgainst(model.Metadata);
+            return model;
+        }
+        catch
+        {
+            await model.DisposeAsync();
+            throw;
+        }
+    }
+
+    private void FailUnlessReady(ModelSource source, string stamp, string reason)
+    {
+        LogFailed(source.Name, source.Version, reason);
+        if (repository.Find(source.Name, source.Version) is not { State: ModelState.Ready })
+        {
+            var entry = new ModelEntry(source, services.Clock) { Stamp = stamp };
+            entry.Fail(reason);
+            repository.Publish(entry);
+        }
+    }
+
+    [LoggerMessage(EventId = 1, Level = LogLevel.Information,
+        Message = "Loaded model {Name} version {Version} in {Elapsed}")]
+    private partial void LogLoaded(string name, string version, TimeSpan elapsed);
+
+    [LoggerMessage(EventId = 2, Level = LogLevel.Error,
+        Message = "Model {Name} version {Version} failed to load: {Reason}")]
+    private partial void LogFailed(string name, string version, string reason);
+
+    [LoggerMessage(EventId = 3, Level = LogLevel.Information, Message = "Unloading model {Name}")]
+    private partial void LogUnloading(string name);
+
+    [LoggerMessage(EventId = 4, Level = LogLevel.Warning, Message = "Cannot follow the model folder: {Reason}")]
+    private partial void LogPollFailed(string reason);
+}
+
+/// <summary>What repository changes need of their surroundings.</summary>
+internal sealed record RepositoryServices(TimeProvider Clock, ILogger Logger);

@@ -102,7 +102,11 @@ public sealed class FuzzTests
     {
         var status = (int)response.StatusCode;
         var text = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
-        Assert.True(status is 200 or (>= 400 and < 500), $"{where}: {status} {Encoding.UTF8.GetString(text)}");
+
+        // A mutated timeout may pass before the answer; that is the one refusal that is not the client's fault.
+        var late = status == 503 && Encoding.UTF8.GetString(text).Contains("Request timeout expired");
+        Assert.True(
+            late || status is 200 or (>= 400 and < 500), $"{where}: {status} {Encoding.UTF8.GetString(text)}");
         if (status != 200)
         {
             using var json = JsonDocument.Parse(text);

@@ -90,12 +90,15 @@ public sealed class BatchProfile
         return _batches[index < 0 ? ~index : index];
     }
 
-    /// <summary>The largest batch that runs within the budget; 0 if not even the smallest does.</summary>
-    public int LargestBatch(TimeSpan budget)
+    /// <summary>What an objective leaves for gathering and running batches after the host's work.</summary>
+    public TimeSpan ExecutionBudget(TimeSpan objective) => objective - Preprocessing - Postprocessing;
+
+    /// <summary>The largest batch that runs within time and memory; 0 if not even the smallest does.</summary>
+    public int LargestBatch(TimeSpan budget, long memoryLimit = long.MaxValue)
     {
         for (var i = _batches.Length - 1; i >= 0; i--)
         {
-            if (_latency[_batches[i]] <= budget)
+            if (_latency[_batches[i]] <= budget && _memory[_batches[i]] <= memoryLimit)
             {
                 return _batches[i];
             }
@@ -104,14 +107,15 @@ public sealed class BatchProfile
         return 0;
     }
 
-    /// <summary>The batch with the highest throughput of those that run within the budget (the smaller of equals); 0 if
-    /// not even the smallest does.</summary>
-    public int BestThroughputBatch(TimeSpan budget)
+    /// <summary>Of the batches that run within time and memory the one with the highest throughput, the smaller of
+    /// equals; 0 if not even the smallest does.</summary>
+    public int BestThroughputBatch(TimeSpan budget, long memoryLimit = long.MaxValue)
     {
         var best = 0;
         foreach (var batch in _batches)
         {
-            if (_latency[batch] <= budget && (best == 0 || Throughput(batch) > Throughput(best)))
+            if (_latency[batch] <= budget && _memory[batch] <= memoryLimit &&
+                (best == 0 || Throughput(batch) > Throughput(best)))
             {
                 best = batch;
             }

@@ -25,6 +25,9 @@ public sealed record PlannedSession
     /// <summary>Longest time from arrival to answer for arrivals at the planned constant rate.</summary>
     public TimeSpan WorstLatency { get; init; }
 
+    /// <summary>How much later than evenly spaced a request may be dealt to this device.</summary>
+    public TimeSpan Jitter { get; init; }
+
     public long MemoryBytes { get; init; }
 
     /// <summary>True: the copy is ready but takes load only when others cannot.</summary>

@@ -109,7 +109,7 @@ public sealed class MultiRatePlannerTests(ITestOutputHelper output)
         Assert.Equal(first.Explanation, second.Explanation);
     }
 
-    private static PlanRequest LargeMix(int seed)
+    internal static PlanRequest LargeMix(int seed)
     {
         // Rates of heavy tail, as services have them: most sessions small, a few that fill several devices.
         var random = new Random(seed);

@@ -12,5 +12,6 @@ internal static class BenchCommand
         DisbCommand.Create(clock),
         PeerSharingCommand.Create(clock),
         ModelsBenchCommand.Create(clock),
+        PrefixCommand.Create(clock),
     };
 }

@@ -9,6 +9,7 @@ namespace Atoll;
 [JsonSerializable(typeof(DisbReport))]
 [JsonSerializable(typeof(PeerSharingReport))]
 [JsonSerializable(typeof(ModelsReport))]
+[JsonSerializable(typeof(PrefixReport))]
 [JsonSerializable(typeof(OrtRun))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {

@@ -67,9 +67,8 @@ internal static class PrefixCommand
         }
 
         ReportTable.Print(table);
-        AnsiConsole.MarkupLineInterpolated(
-            $"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB; largest difference " +
-                $"{report.MaxRelativeError:E1}");
+        AnsiConsole.MarkupLineInterpolated($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
+        AnsiConsole.MarkupLineInterpolated($"largest relative difference {report.MaxRelativeError:E1}");
         AnsiConsole.MarkupLineInterpolated(
             $"prefix of {report.PrefixNodes} of {report.ModelNodes} nodes, found in {report.SearchSeconds:F2} s");
     }

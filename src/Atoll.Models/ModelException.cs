@@ -8,6 +8,9 @@ public enum ModelError
     InvalidGraph,
     InvalidAttribute,
     InvalidShape,
+
+    /// <summary>A shape depends on values that are known only when the model runs.</summary>
+    DataDependentShape,
     UnsupportedOperator,
     UnsupportedType,
     MissingTensor,

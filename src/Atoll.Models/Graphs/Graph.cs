@@ -9,6 +9,9 @@ public sealed class GraphValue(string name)
 
     public ElementType Type { get; set; }
 
+    /// <summary>Null for a tensor; for a container the type is that of the tensors inside.</summary>
+    public ContainerType? Container { get; set; }
+
     /// <summary>Dimensions, -1 where unknown; null while the rank is unknown.</summary>
     public long[]? Shape { get; set; }
 
@@ -26,8 +29,8 @@ public sealed class GraphValue(string name)
 
     public bool IsConstant => Constant is not null;
 
-    /// <summary>True when type and every dimension are known.</summary>
-    public bool IsStatic => Shape is not null && Type != ElementType.Undefined && Array.TrueForAll(Shape, d => d >= 0);
+    /// <summary>True for a tensor whose type and dimensions are all known.</summary>
+    public bool IsStatic => Container is null && Shape is not null && Type != ElementType.Undefined && Array.TrueForAll(Shape, d => d >= 0);
 
     public override string ToString() => $"{Name}:{Type}[{(Shape is null ? "?" : string.Join(',', Shape))}]";
 }
@@ -45,7 +48,11 @@ public sealed class GraphNode
     /// <summary>Version of the domain's operator set that the model imports.</summary>
     public required int Opset { get; init; }
 
+    /// <summary>The operator's inputs, then the values that the node's subgraphs read from outside.</summary>
     public List<GraphValue?> Inputs { get; init; } = [];
+
+    /// <summary>How many of the inputs, at the end, are read by subgraphs alone.</summary>
+    public int CaptureCount { get; set; }
 
     public List<GraphValue?> Outputs { get; init; } = [];
 
@@ -61,6 +68,12 @@ public sealed class Graph
 
     /// <summary>Values that the caller feeds; initializers are not among them.</summary>
     public List<GraphValue> Inputs { get; init; } = [];
+
+    /// <summary>
+    /// For a subgraph: its last inputs are what it reads from outside, and each number here says which capture of the
+    /// node (counted from its first) feeds one of them.
+    /// </summary>
+    public List<int> CaptureSlots { get; init; } = [];
 
     public List<GraphValue> Outputs { get; init; } = [];
 

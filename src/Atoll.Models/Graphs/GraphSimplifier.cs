@@ -67,7 +67,7 @@ public static class GraphSimplifier
         var results = ReferenceInterpreter.Evaluate(node, node.Inputs.Select(i => i?.Constant), limits);
         for (var i = 0; i < node.Outputs.Count; i++)
         {
-            node.Outputs[i]?.Constant = results[i];
+            node.Outputs[i]?.Constant = results[i] as Tensor;
         }
     }
 

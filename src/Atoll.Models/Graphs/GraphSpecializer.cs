@@ -33,14 +33,14 @@ internal static class GraphSpecializer
     public static Graph Copy(Graph graph)
     {
         var values = new Dictionary<GraphValue, GraphValue>();
-        var copy = new Graph { Name = graph.Name };
+        var copy = new Graph { Name = graph.Name, CaptureSlots = graph.CaptureSlots };
         copy.Inputs.AddRange(graph.Inputs.Select(v => Of(values, v)));
         foreach (var node in graph.Nodes)
         {
             var made = new GraphNode
             {
                 Name = node.Name, Operator = node.Operator, Domain = node.Domain, Opset = node.Opset,
-                Attributes = node.Attributes,
+                Attributes = node.Attributes, CaptureCount = node.CaptureCount,
                 Inputs = [.. node.Inputs.Select(v => v is null ? null : Of(values, v))],
                 Outputs = [.. node.Outputs.Select(v => v is null ? null : Of(values, v))],
             };
@@ -61,7 +61,7 @@ internal static class GraphSpecializer
             copy = new GraphValue(value.Name)
             {
                 Type = value.Type, Shape = (long[]?)value.Shape?.Clone(), DimNames = value.DimNames,
-                Constant = value.Constant,
+                Constant = value.Constant, Container = value.Container,
             };
             values.Add(value, copy);
         }

@@ -22,6 +22,20 @@ public sealed class NodeAttributes
 
     public float[] Floats(string name, float[]? missing = null) => Get(name, missing ?? []);
 
+    public string[] Texts(string name) => Get<string[]>(name, []);
+
+    /// <summary>A subgraph.</summary>
+    /// <exception cref="ModelException">There is none of this name.</exception>
+    public Graph Graph(string name) => _values.GetValueOrDefault(name) as Graph ??
+        throw new ModelException(ModelError.InvalidAttribute, $"attribute '{name}' is no graph");
+
+    /// <summary>All subgraphs, by the name of their attribute.</summary>
+    public IEnumerable<KeyValuePair<string, Graph>> Graphs => _values.Where(v => v.Value is Graph)
+        .Select(v => KeyValuePair.Create(v.Key, (Graph)v.Value));
+
+    /// <summary>A type, or null.</summary>
+    internal DeclaredType? Declared(string name) => _values.GetValueOrDefault(name) as DeclaredType;
+
     public Tensor? Tensor(string name) => _values.GetValueOrDefault(name) as Tensor;
 
     /// <summary>The value as it was set, or null.</summary>

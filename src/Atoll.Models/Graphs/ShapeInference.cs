@@ -16,7 +16,7 @@ public static class ShapeInference
         var outputs = graph.Outputs.ToHashSet();
         foreach (var node in graph.Nodes)
         {
-            var call = OperatorCall.Of(node);
+            var call = OperatorCall.Of(node, bounds);
             OperatorTable.Find(node).Infer(call);
             for (var i = 0; i < node.Outputs.Count; i++)
             {
@@ -59,12 +59,27 @@ public static class ShapeInference
         {
             limits.CountElements(inferred.Shape, $"tensor '{value.Name}'");
         }
+        if (inferred.Container is not null || value.Container is not null)
+        {
+            FillContainer(value, inferred, isOutput);
+            return;
+        }
         if (isOutput)
         {
             Merge(value, inferred.Type, inferred.Shape, $"graph output '{value.Name}'");
             return;
         }
         (value.Type, value.Shape) = (inferred.Type, inferred.Shape);
+    }
+
+    private static void FillContainer(GraphValue value, TensorInfo inferred, bool isOutput)
+    {
+        if (isOutput && value.Container is { } declared && !declared.Fits(inferred.Container))
+        {
+            throw new ModelException(ModelError.InvalidShape, $"graph output '{value.Name}' is declared as " +
+                $"{declared} but is {inferred.Container?.ToString() ?? "a tensor"}");
+        }
+        (value.Type, value.Shape, value.Container) = (inferred.Type, null, inferred.Container);
     }
 
     private static void Propagate(GraphNode node, OperatorCall call)
@@ -79,7 +94,7 @@ public static class ShapeInference
         var results = definition.Run(call);
         for (var i = 0; i < node.Outputs.Count; i++)
         {
-            node.Outputs[i]?.Constant = results[i];
+            node.Outputs[i]?.Constant = results[i] as Tensor;
         }
     }
 

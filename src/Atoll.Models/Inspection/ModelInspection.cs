@@ -79,17 +79,8 @@ public sealed record ModelInspection
         };
     }
 
-    private static IEnumerable<NodeProto> FindUnsupported(ModelProto model, GraphProto graph)
-    {
-        var opsets = OnnxModel.OpsetsOf(model);
-        var functions = model.Functions.Select(f => (GraphReader.DomainOf(f.Domain), f.Name)).ToHashSet();
-        return graph.Node.Where(node =>
-        {
-            var domain = GraphReader.DomainOf(node.Domain);
-            return !functions.Contains((domain, node.OpType)) &&
-                !OperatorTable.Has(domain, node.OpType, opsets.GetValueOrDefault(domain, 1));
-        });
-    }
+    private static IEnumerable<NodeProto> FindUnsupported(ModelProto model, GraphProto graph) =>
+        OperatorSupport.Missing(graph, OnnxModel.OpsetsOf(model)).Select(found => found.Node);
 
     private static SortedDictionary<string, int> Count(IEnumerable<NodeProto> nodes) => new(
         nodes.CountBy(n => n.Domain.Length == 0 ? n.OpType : $"{n.Domain}.{n.OpType}").ToDictionary(),

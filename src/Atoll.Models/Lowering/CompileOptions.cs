@@ -18,6 +18,12 @@ public sealed record CompileOptions
     /// </summary>
     public int PlanCacheCapacity { get; init; } = 16;
 
+    /// <summary>
+    /// In a model that runs partly on the host: elements written by a group of light operators from which on it is
+    /// compiled for the device. Default 1024.
+    /// </summary>
+    public long IslandElementsMin { get; init; } = 1024;
+
     /// <summary>What the model may ask for, also when its shapes are chosen at run time.</summary>
     public ModelLimits Limits { get; init; } = ModelLimits.Default;
 

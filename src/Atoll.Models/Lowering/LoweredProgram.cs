@@ -33,6 +33,7 @@ internal sealed class LoweredProgram
     public static LoweredProgram Of(Graph graph, CompileOptions options, long weightBytes)
     {
         SupportCheck.Require(graph, graph.Nodes.Where(n => !IsFolded(n) && !NodeLowerings.Has(n)));
+        RequireNumbers(graph);
         var context = new LoweringContext(graph, options);
         foreach (var node in graph.Nodes.Where(n => !IsFolded(n)))
         {
@@ -49,6 +50,16 @@ internal sealed class LoweredProgram
         return new LoweredProgram(graph.Name, context, arena, graph, weightBytes);
     }
 
+    private static void RequireNumbers(Graph graph)
+    {
+        if (graph.Inputs.Concat(graph.Outputs).FirstOrDefault(v =>
+            v.Container is not null || v.Type == ElementType.String) is { } other)
+        {
+            throw new ModelException(ModelError.UnsupportedType, $"graph '{graph.Name}': '{other.Name}' is " +
+                $"{other.Container?.ToString() ?? "of strings"}, which no device holds");
+        }
+    }
+
     private static bool IsFolded(GraphNode node) => node.Outputs.TrueForAll(o => o is null || o.IsConstant);
 
     private static void Lower(GraphNode node, LoweringContext context)
@@ -57,7 +68,7 @@ internal sealed class LoweredProgram
         {
             if (!output.IsStatic)
             {
-                throw new ModelException(ModelError.InvalidShape,
+                throw new ModelException(ModelError.DataDependentShape,
                     $"{node} (opset {node.Opset}): the shape of {output} depends on values known only at run time");
             }
         }

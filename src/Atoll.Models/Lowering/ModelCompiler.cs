@@ -1,3 +1,5 @@
+using Atoll.Devices;
+
 namespace Atoll.Models;
 
 /// <summary>Turns graphs into compiled models.</summary>
@@ -12,8 +14,8 @@ public static class ModelCompiler
     {
         options ??= CompileOptions.Default;
         var copy = GraphSpecializer.Copy(graph);
+        IfInlining.InferAndApply(copy, options.Limits);
         SupportCheck.RequireKnown(copy);
-        ShapeInference.Run(copy, options.Limits);
         GraphSimplifier.Run(copy, options.Limits);
         if (options.Fuse)
         {
@@ -27,5 +29,35 @@ public static class ModelCompiler
         }
 
         return model;
+    }
+
+    /// <summary>
+    /// The model as one program, or null where some of it must run on the host: then <see cref="HybridModel"/> runs it.
+    /// An instance is made on the device and given back, since some kernels see only then what they cannot do.
+    /// </summary>
+    /// <exception cref="ModelException">The model fits neither.</exception>
+    /// <exception cref="DeviceException">Not enough device memory for one instance.</exception>
+    public static CompiledModel? TryCompileWhole(Graph graph, Device device, CompileOptions? options = null)
+    {
+        CompiledModel? model = null;
+        try
+        {
+            model = Compile(graph, options);
+            // What can be lowered depends on types and forms, not on sizes: any sizes show it.
+            model.Instantiate(device, null, model.IsStatic ? null
+                : [.. model.Inputs.Select(i => i.Shape.Select(d => Math.Max(d, 1)).ToArray())]).Dispose();
+            return model;
+        }
+        catch (ModelException e) when (e.Error is ModelError.UnsupportedOperator or ModelError.UnsupportedType or
+            ModelError.DataDependentShape)
+        {
+            model?.Dispose();
+            return null;
+        }
+        catch (ModelException) when (model is { IsStatic: false })
+        {
+            // The sizes of one do not fit this model; others will.
+            return model;
+        }
     }
 }

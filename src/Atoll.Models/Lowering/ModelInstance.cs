@@ -8,12 +8,12 @@ namespace Atoll.Models;
 /// </summary>
 public sealed class ModelInstance : IDisposable
 {
-    private readonly CompiledModel _model;
+    private readonly CompiledModel? _model;
     private readonly List<DeviceBuffer> _buffers = [];
     private readonly DeviceWeights _own;
     private bool _disposed;
 
-    internal ModelInstance(CompiledModel model, LoweredProgram lowered, DeviceWeights shared, DeviceClient client)
+    internal ModelInstance(CompiledModel? model, LoweredProgram lowered, DeviceWeights shared, DeviceClient client)
     {
         _model = model;
         _own = new DeviceWeights(client.Device, client, new HashSet<Tensor>());
@@ -52,7 +52,7 @@ public sealed class ModelInstance : IDisposable
         {
             _disposed = true;
             FreeBuffers();
-            _model.Release();
+            _model?.Release();
         }
     }
 

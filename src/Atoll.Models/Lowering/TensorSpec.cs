@@ -5,9 +5,15 @@ namespace Atoll.Models;
 /// </summary>
 public sealed record TensorSpec(string Name, ElementType Type, IReadOnlyList<long> Shape)
 {
-    public bool IsStatic => Shape.All(d => d >= 0);
+    /// <summary>Null for a tensor.</summary>
+    public ContainerType? Container { get; init; }
+
+    public bool IsStatic => Container is null && Shape.All(d => d >= 0);
 
     public override string ToString() => $"{Name}: {Type}[{string.Join(',', Shape)}]";
 
-    internal static TensorSpec Of(GraphValue value) => new(value.Name, value.Type, [.. value.Shape ?? []]);
+    internal static TensorSpec Of(GraphValue value) => new(value.Name, value.Type, [.. value.Shape ?? []])
+    {
+        Container = value.Container,
+    };
 }

@@ -6,9 +6,14 @@ namespace Atoll.Models;
 /// <summary>Turns stored attributes into typed ones.</summary>
 internal static class AttributeReader
 {
-    public static NodeAttributes Read(NodeProto node, string where, TensorReader tensors)
+    /// <param name="attributes">Where they go.</param>
+    /// <param name="node">The node whose attributes are read.</param>
+    /// <param name="where">The node, for errors.</param>
+    /// <param name="tensors">Reads tensors.</param>
+    /// <param name="graphs">Reads subgraphs.</param>
+    public static void Read(NodeAttributes attributes, NodeProto node, string where, TensorReader tensors,
+        Func<GraphProto, Graph> graphs)
     {
-        var attributes = new NodeAttributes();
         foreach (var proto in node.Attribute)
         {
             if (proto.RefAttrName.Length > 0)
@@ -21,13 +26,15 @@ internal static class AttributeReader
                 throw new ModelException(ModelError.InvalidAttribute,
                     $"{where}: attribute '{proto.Name}' is given twice");
             }
-            attributes.Set(proto.Name, Value(proto, where, tensors));
+            attributes.Set(proto.Name, Value(proto, where, tensors, graphs));
         }
-        return attributes;
     }
 
-    private static object Value(AttributeProto proto, string where, TensorReader tensors) => KindOf(proto) switch
+    private static object Value(AttributeProto proto, string where, TensorReader tensors,
+        Func<GraphProto, Graph> graphs) => KindOf(proto) switch
     {
+        Kind.Graph when proto.G is not null => graphs(proto.G),
+        Kind.TypeProto when proto.Tp is not null => ValueTypeReader.Read(proto.Tp, $"{where}.{proto.Name}"),
         Kind.Float => proto.F,
         Kind.Int => proto.I,
         Kind.String => proto.S.ToStringUtf8(),

@@ -31,6 +31,15 @@ public sealed record ModelLimits
     /// <summary>Elements of all results computed at load together.</summary>
     public long FoldElementsTotalMax { get; init; } = 1L << 28;
 
+    /// <summary>How deep graphs may lie in the attributes of nodes.</summary>
+    public int SubgraphDepthMax { get; init; } = 8;
+
+    /// <summary>Iterations of all loops and scans of one run together.</summary>
+    public long LoopIterationsMax { get; init; } = 1_000_000;
+
+    /// <summary>Bytes of the values that one run holds in host memory between its steps.</summary>
+    public long HostBytesMax { get; init; } = 4L << 30;
+
     /// <summary>Elements in a tensor of this shape, unknown (negative) dimensions counted as one.</summary>
     /// <exception cref="ModelException">Rank or element count passes its limit.</exception>
     public long CountElements(ReadOnlySpan<long> shape, string where)

@@ -38,20 +38,33 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
                 $"{where} has a negative dimension in [{string.Join(',', shape)}]");
         }
         var count = limits.CountElements(shape, where);
-        var bytes = count * type.SizeInBytes();
+        var bytes = type == ElementType.String ? proto.StringData.Sum(v => (long)v.Length + sizeof(uint))
+            : count * type.SizeInBytes();
         if (bytes > Array.MaxLength || (_constantBytes += bytes) > limits.ConstantBytesMax)
         {
             throw ModelLimits.Exceeded($"{where} brings the constants to {_constantBytes} bytes",
                 limits.ConstantBytesMax,
                 nameof(limits.ConstantBytesMax));
         }
-        return new Tensor(type, shape, Bytes(proto, type, count, where));
+        return new Tensor(type, shape, type == ElementType.String ? Strings(proto, count, where)
+            : Bytes(proto, type, count, where));
+    }
+
+    private static byte[] Strings(TensorProto proto, long count, string where)
+    {
+        if (proto.RawData.Length > 0 || proto.DataLocation == TensorProto.Types.DataLocation.External)
+        {
+            throw new ModelException(ModelError.UnsupportedType, $"{where} holds strings as raw or external data");
+        }
+        return proto.StringData.Count == count
+            ? StringData.Encode([.. proto.StringData.Select(v => v.ToStringUtf8())])
+            : throw Mismatch(where, count, proto.StringData.Count, "strings");
     }
 
     public static ElementType TypeOf(int number, string where)
     {
         var type = (ElementType)number;
-        return Enum.IsDefined(type) && type is not (ElementType.Undefined or ElementType.String)
+        return Enum.IsDefined(type) && type != ElementType.Undefined
             ? type
             : throw new ModelException(ModelError.UnsupportedType,
                 $"{where} has the data type {number} ({type}), which is not supported");

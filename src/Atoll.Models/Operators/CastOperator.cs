@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace Atoll.Models;
 
-/// <summary>Conversion between element types: fractions are cut off, any non-zero number is true.</summary>
+/// <summary>
+/// Conversion between element types: fractions are cut off, any non-zero number is true, numbers become text that reads
+/// back as the same number.
+/// </summary>
 internal static class CastOperator
 {
     public static IEnumerable<OperatorDefinition> All =>
@@ -22,6 +25,14 @@ internal static class CastOperator
         if (tensor.Type == to)
         {
             return tensor;
+        }
+        if (tensor.Type == ElementType.String)
+        {
+            return NumberText.Parse(call, tensor, to);
+        }
+        if (to == ElementType.String)
+        {
+            return NumberText.Format(call, tensor);
         }
         if (tensor.Type == ElementType.BFloat16)
         {

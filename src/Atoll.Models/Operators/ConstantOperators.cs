@@ -29,6 +29,9 @@ internal static class ConstantOperators
             ? Tensor.Float([attributes.Floats("value_floats").Length], attributes.Floats("value_floats"))
             : attributes.Has("value_ints")
             ? Tensor.Int64([attributes.Ints("value_ints").Length], attributes.Ints("value_ints"))
+            : attributes.Has("value_string") ? Tensor.OfStrings([], [attributes.Text("value_string")])
+            : attributes.Has("value_strings")
+            ? Tensor.OfStrings([attributes.Texts("value_strings").Length], attributes.Texts("value_strings"))
             : throw call.Fail(ModelError.InvalidAttribute, "it has no value of a supported kind"));
     }
 

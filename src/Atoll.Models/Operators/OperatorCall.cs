@@ -14,17 +14,41 @@ public sealed class OperatorCall(GraphNode node, IReadOnlyList<TensorInfo?> inpu
 
     public int Opset => node.Opset;
 
-    public int InputCount => inputs.Count;
+    /// <summary>Inputs of the operator itself, without what its subgraphs capture.</summary>
+    public int InputCount { get; } = Math.Max(0, inputs.Count - node.CaptureCount);
+
+    /// <summary>What inference and evaluation must keep to.</summary>
+    public ModelLimits Limits => Budget.Limits;
+
+    /// <summary>What the run that this call is part of has used up.</summary>
+    internal RunBudget Budget { get; init; } = new(ModelLimits.Default);
 
     public int OutputCount => node.Outputs.Count;
 
-    public static OperatorCall Of(GraphNode node) => new(node,
-        [.. node.Inputs.Select(v => v is null ? (TensorInfo?)null : new TensorInfo(v.Type, v.Shape, v.Constant))]);
+    /// <summary>A call to infer shapes with.</summary>
+    public static OperatorCall Of(GraphNode node, ModelLimits? limits = null) => new(node,
+        [.. node.Inputs.Select(v => v is null ? (TensorInfo?)null : TensorInfo.Of(v))])
+    {
+        Budget = new RunBudget(limits ?? ModelLimits.Default),
+    };
 
-    public static OperatorCall Of(GraphNode node, IEnumerable<Tensor?> inputs) => new(node,
-        [.. inputs.Select(t => t is null ? (TensorInfo?)null : new TensorInfo(t.Type, t.Shape, t))]);
+    /// <summary>A call to evaluate.</summary>
+    public static OperatorCall Of(GraphNode node, IEnumerable<ModelValue?> inputs) =>
+        Of(node, inputs, new RunBudget(ModelLimits.Default));
 
-    public bool Has(int input) => input < inputs.Count && inputs[input] is not null;
+    internal static OperatorCall Of(GraphNode node, IEnumerable<ModelValue?> inputs, RunBudget budget) => new(node,
+        [.. inputs.Select(v => v is null ? (TensorInfo?)null : TensorInfo.Of(v))])
+    {
+        Budget = budget,
+    };
+
+    /// <summary>What is known of an input, null where it is left out.</summary>
+    public TensorInfo? Info(int input) => input < InputCount ? inputs[input] : null;
+
+    /// <summary>What is known of the values that the node's subgraphs capture.</summary>
+    public IReadOnlyList<TensorInfo> Captures => [.. inputs.Skip(InputCount).Select(i => i!.Value)];
+
+    public bool Has(int input) => input < InputCount && inputs[input] is not null;
 
     public ElementType Type(int input) => Has(input) ? inputs[input]!.Value.Type : ElementType.Undefined;
 
@@ -35,6 +59,28 @@ public sealed class OperatorCall(GraphNode node, IReadOnlyList<TensorInfo?> inpu
     /// <summary>The input's value, when evaluating.</summary>
     public Tensor Input(int input) => Constant(input) ?? throw Fail(ModelError.MissingTensor,
         $"input {input} has no value");
+
+    /// <summary>The container's type, null for a tensor.</summary>
+    public ContainerType? Container(int input) => Has(input) ? inputs[input]!.Value.Container : null;
+
+    /// <summary>The input's value of whatever kind, when evaluating.</summary>
+    public ModelValue Value(int input) => (Has(input) ? inputs[input]!.Value.Value : null) ??
+        throw Fail(ModelError.MissingTensor, $"input {input} has no value");
+
+    /// <summary>The input as a sequence, when evaluating.</summary>
+    public ValueSequence Sequence(int input) => Value(input) as ValueSequence ??
+        throw Fail(ModelError.UnsupportedType, $"input {input} is no sequence");
+
+    public void Set(int output, TensorInfo info)
+    {
+        if (output < _outputs.Length)
+        {
+            _outputs[output] = info with { Constant = null, Value = null };
+        }
+    }
+
+    public void Set(int output, ContainerType container) =>
+        Set(output, new TensorInfo(container.Element, null) { Container = container });
 
     public void Set(int output, ElementType type, long[]? shape)
     {
@@ -96,7 +142,7 @@ public sealed class OperatorCall(GraphNode node, IReadOnlyList<TensorInfo?> inpu
 
     public ModelException Fail(ModelError error, string what)
     {
-        var shapes = inputs.Select(i => i is null ? "-"
+        var shapes = inputs.Select(i => i is null ? "-" : i.Value.Container is { } container ? $"{container}"
             : $"{i.Value.Type}[{(i.Value.Shape is null ? "?" : string.Join(',', i.Value.Shape))}]");
         return new ModelException(error, $"node {node} (opset {Opset}; inputs {string.Join(", ", shapes)}): {what}");
     }

@@ -9,7 +9,8 @@ public static class OperatorTable
     public const int NewestOpset = 22;
 
     private static readonly FrozenDictionary<(string Domain, string Name), OperatorDefinition[]> Definitions =
-        Families().GroupBy(d => (d.Domain, d.Name)).ToFrozenDictionary(g => g.Key, g => g.ToArray());
+        Families().Select(StringOperators.WithStrings).GroupBy(d => (d.Domain, d.Name))
+            .ToFrozenDictionary(g => g.Key, g => g.ToArray());
 
     public static IEnumerable<OperatorDefinition> All => Definitions.Values.SelectMany(d => d);
 
@@ -35,5 +36,7 @@ public static class OperatorTable
         .. SortingOperators.All, .. ScatterOperators.All, .. ResizeOperators.All, .. QuantizationOperators.All,
         .. RecurrentOperators.All, .. SamplingOperators.All, .. LossOperators.All, .. RandomOperators.All,
         .. SignalOperators.All, .. TrainingOperators.All, .. EinsumOperator.All, .. SelectionOperators.All,
+        .. StringOperators.All, .. SequenceOperators.All, .. OptionalOperators.All, .. IfOperator.All,
+        .. LoopOperator.All, .. ScanOperator.All, .. SequenceMapOperator.All,
     ];
 }

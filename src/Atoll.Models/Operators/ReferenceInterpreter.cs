@@ -8,60 +8,67 @@ public static class ReferenceInterpreter
 {
     /// <param name="graph">A graph as it was loaded, specialised or simplified.</param>
     /// <param name="inputs">One tensor per graph input, in its order.</param>
+    /// <param name="limits">What the model may ask for.</param>
     /// <returns>One tensor per graph output.</returns>
-    /// <exception cref="ModelException">An input is missing or does not fit, or a node cannot be computed.</exception>
-    public static Tensor[] Run(Graph graph, IReadOnlyList<Tensor> inputs, ModelLimits? limits = null)
+    /// <exception cref="ModelException">An input is missing or does not fit, a node cannot be computed, or an output
+    /// is no tensor.</exception>
+    public static Tensor[] Run(Graph graph, IReadOnlyList<Tensor> inputs, ModelLimits? limits = null) =>
+        Array.ConvertAll(RunValues(graph, inputs, limits), value => value as Tensor ?? throw new ModelException(
+            ModelError.UnsupportedType, $"an output of graph '{graph.Name}' is a {value.Container}"));
+
+    /// <summary>The same for inputs and outputs of any kind.</summary>
+    public static ModelValue[] RunValues(Graph graph, IReadOnlyList<ModelValue> inputs, ModelLimits? limits = null) =>
+        Run(graph, inputs, new RunBudget(limits ?? ModelLimits.Default));
+
+    internal static ModelValue[] Run(Graph graph, IReadOnlyList<ModelValue> inputs, RunBudget budget)
     {
-        var bounds = limits ?? ModelLimits.Default;
-        if (inputs.Count != graph.Inputs.Count)
+        RunInputs.Check(graph, inputs);
+        var values = new Dictionary<GraphValue, ModelValue>();
+        foreach (var (declared, given) in graph.Inputs.Zip(inputs))
         {
-            throw new ModelException(ModelError.MissingTensor,
-                $"graph '{graph.Name}' takes {graph.Inputs.Count} inputs, not {inputs.Count}");
-        }
-        var tensors = new Dictionary<GraphValue, Tensor>();
-        for (var i = 0; i < inputs.Count; i++)
-        {
-            var declared = graph.Inputs[i];
-            var check = new GraphValue(declared.Name) { Type = declared.Type, Shape = declared.Shape };
-            ShapeInference.Merge(check, inputs[i].Type, inputs[i].Shape, $"graph input '{declared.Name}'");
-            tensors[declared] = inputs[i];
+            values[declared] = given;
         }
         foreach (var node in graph.Nodes)
         {
-            Evaluate(node, tensors, bounds);
+            Evaluate(node, values, budget);
         }
-        return [.. graph.Outputs.Select(o => Value(o, tensors)!)];
+        return [.. graph.Outputs.Select(o => Value(o, values))];
     }
 
     /// <summary>Computes one node from its inputs.</summary>
-    internal static Tensor[] Evaluate(GraphNode node, IEnumerable<Tensor?> inputs, ModelLimits limits)
+    internal static ModelValue[] Evaluate(GraphNode node, IEnumerable<ModelValue?> inputs, ModelLimits limits) =>
+        OperatorTable.Find(node).Run(Prepare(node, inputs, new RunBudget(limits)));
+
+    /// <summary>A call whose output shapes are inferred and within the limits.</summary>
+    internal static OperatorCall Prepare(GraphNode node, IEnumerable<ModelValue?> inputs, RunBudget budget)
     {
-        var definition = OperatorTable.Find(node);
-        var call = OperatorCall.Of(node, inputs);
-        definition.Infer(call);
+        budget.Cancellation.ThrowIfCancellationRequested();
+        var call = OperatorCall.Of(node, inputs, budget);
+        OperatorTable.Find(node).Infer(call);
         for (var i = 0; i < node.Outputs.Count; i++)
         {
             if (call.Output(i).Shape is { } shape)
             {
-                limits.CountElements(shape, $"node {node}: output {i}");
+                budget.Limits.CountElements(shape, $"node {node}: output {i}");
             }
         }
-        return definition.Run(call);
+        return call;
     }
 
-    private static void Evaluate(GraphNode node, Dictionary<GraphValue, Tensor> tensors, ModelLimits limits)
+    private static void Evaluate(GraphNode node, Dictionary<GraphValue, ModelValue> values, RunBudget budget)
     {
-        var results = Evaluate(node, node.Inputs.Select(v => v is null ? null : Value(v, tensors)), limits);
+        var call = Prepare(node, node.Inputs.Select(v => v is null ? null : Value(v, values)), budget);
+        var results = OperatorTable.Find(node).Run(call);
         for (var i = 0; i < node.Outputs.Count; i++)
         {
             if (node.Outputs[i] is { } output)
             {
-                tensors[output] = results[i];
+                values[output] = results[i];
             }
         }
     }
 
-    private static Tensor? Value(GraphValue value, Dictionary<GraphValue, Tensor> tensors) =>
-        tensors.GetValueOrDefault(value) ?? value.Constant ??
+    private static ModelValue Value(GraphValue value, Dictionary<GraphValue, ModelValue> values) =>
+        values.GetValueOrDefault(value) ?? value.Constant ??
         throw new ModelException(ModelError.MissingTensor, $"tensor '{value.Name}' has no value");
 }

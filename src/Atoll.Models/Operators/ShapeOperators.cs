@@ -12,7 +12,7 @@ internal static class ShapeOperators
         new("Flatten", InferFlatten, View),
         new("Squeeze", InferSqueeze, View) { InputsMax = 2 },
         new("Unsqueeze", InferUnsqueeze, View) { InputsMax = 2 },
-        new("Identity", ShapeRules.SameAsFirst, View),
+        new("Identity", call => call.Set(0, call.Info(0)!.Value), call => [call.Value(0)]) { TakesContainers = true },
         new("Dropout", InferDropout, Dropout) { InputsMax = 3, OutputsMax = 2 },
         new("Shape", InferShape, ShapeOf) { NeedsShapesOnly = true },
         new("Size", call => call.Set(0, ElementType.Int64, []), SizeOf) { NeedsShapesOnly = true },

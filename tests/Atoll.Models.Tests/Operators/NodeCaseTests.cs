@@ -48,27 +48,12 @@ public sealed class NodeCaseTests(CompiledTestDataTests.SharedDevice shared, ITe
     {
         try
         {
-            OnnxTestData.RunFile(name, Compute);
+            OnnxTestData.RunFile(name, (graph, inputs) => ProductRun.Run(graph, inputs, shared.Device));
             return null;
         }
         catch (Exception e) when (e is ModelException or Xunit.Sdk.XunitException)
         {
             return e.Message;
-        }
-    }
-
-    private Tensor[] Compute(Graph graph, Tensor[] inputs)
-    {
-        try
-        {
-            using var model = ModelCompiler.Compile(graph);
-            using var instance = model.Instantiate(shared.Device);
-            return CompiledRun.Run(instance, inputs);
-        }
-        catch (ModelException e) when (e.Error is
-            ModelError.UnsupportedOperator or ModelError.UnsupportedType or ModelError.InvalidShape)
-        {
-            return ReferenceInterpreter.Run(graph, inputs);
         }
     }
 

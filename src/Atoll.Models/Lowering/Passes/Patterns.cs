@@ -84,6 +84,7 @@ internal static class Patterns
             Inputs = [.. inputs],
             Outputs = [.. node.Outputs],
             Attributes = attributes,
+            CaptureCount = node.CaptureCount,
         };
     }
 }

@@ -1,0 +1,34 @@
+namespace Atoll.Models;
+
+/// <summary>What one run has used of its limits, its subgraphs included, and the wish to end it.</summary>
+internal sealed class RunBudget(ModelLimits limits, CancellationToken cancellation = default)
+{
+    private long _iterations;
+
+    public ModelLimits Limits => limits;
+
+    public CancellationToken Cancellation => cancellation;
+
+    /// <summary>Counts one iteration of a loop.</summary>
+    /// <exception cref="ModelException">There were too many.</exception>
+    public void CountIteration()
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (++_iterations > limits.LoopIterationsMax)
+        {
+            throw ModelLimits.Exceeded("the loops of this run have too many iterations", limits.LoopIterationsMax,
+                nameof(limits.LoopIterationsMax));
+        }
+    }
+
+    /// <summary>Checks the bytes that are alive at once.</summary>
+    /// <exception cref="ModelException">They are too many.</exception>
+    public void CheckBytes(long bytes)
+    {
+        if (bytes > limits.HostBytesMax)
+        {
+            throw ModelLimits.Exceeded($"the values of this run take {bytes} bytes", limits.HostBytesMax,
+                nameof(limits.HostBytesMax));
+        }
+    }
+}

@@ -59,5 +59,10 @@ public static class ModelCompiler
             // The sizes of one do not fit this model; others will.
             return model;
         }
+        catch
+        {
+            model?.Dispose();
+            throw;
+        }
     }
 }

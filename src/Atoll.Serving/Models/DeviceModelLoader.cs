@@ -12,8 +12,13 @@ public sealed class DeviceModelLoader(Device device, ModelLimits? limits = null)
     {
         var file = OnnxModel.Load(source.Path, limits);
         cancellationToken.ThrowIfCancellationRequested();
-        var compiled = ModelCompiler.Compile(
-            file.Graph, new CompileOptions { Limits = limits ?? ModelLimits.Default });
+        var options = new CompileOptions { Limits = limits ?? ModelLimits.Default };
+        if (ModelCompiler.TryCompileWhole(file.Graph, device, options) is not { } compiled)
+        {
+            return new HybridServedModel(
+                device, HybridModel.Compile(file.Graph, options), configuration, (source.Name, source.Version));
+        }
+
         cancellationToken.ThrowIfCancellationRequested();
         return await DeviceModel.CreateAsync(device, compiled, configuration, (source.Name, source.Version));
     }

@@ -1,3 +1,5 @@
+using Atoll.Devices;
+
 namespace Atoll.Kernels.Tests;
 
 public sealed class ConvolutionTests
@@ -60,6 +62,38 @@ public sealed class ConvolutionTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Winograd_convolutions_equal_the_reference(SimdLevel level)
+    {
+        for (var seed = 0; seed < 30; seed++)
+        {
+            using var harness = new KernelHarness(level, seed);
+            var random = harness.Random;
+            var g = new ConvolutionGeometry
+            {
+                PadTop = random.Next(3), PadLeft = random.Next(3), PadBottom = random.Next(3),
+                PadRight = random.Next(3),
+            };
+            var channels = seed == 0 ? 800 : random.Next(1, 50);
+            int[] input = [random.Next(1, 3), random.Next(3, 20), random.Next(3, 30), channels];
+            CheckWinograd(harness, new ConvolutionCase(input, [random.Next(1, 70), channels, 3, 3], 1, g));
+        }
+    }
+
+    [Fact]
+    public void Winograd_is_chosen_for_large_3x3_layers_of_stride_1_only()
+    {
+        var same = new ConvolutionGeometry { PadTop = 1, PadLeft = 1, PadBottom = 1, PadRight = 1 };
+        Assert.True(WinogradWeights.Pays([64, 64, 3, 3], 1, same, [1, 56, 56, 64]));
+        Assert.True(WinogradWeights.Pays([256, 256, 3, 3], 1, same, [1, 14, 14, 256]));
+        Assert.False(WinogradWeights.Pays([512, 512, 3, 3], 1, same, [1, 7, 7, 512]));
+        Assert.True(WinogradWeights.Pays([512, 512, 3, 3], 1, same, [8, 7, 7, 512]));
+        Assert.False(WinogradWeights.Pays([64, 3, 3, 3], 1, same, [1, 224, 224, 64]));
+        Assert.False(WinogradWeights.Pays([64, 64, 1, 1], 1, same, [1, 56, 56, 64]));
+        Assert.False(WinogradWeights.Pays([64, 64, 3, 3], 1, same with { StrideHeight = 2 }, [1, 28, 56, 64]));
+    }
+
     [Fact]
     public void Shapes_that_do_not_fit_are_refused()
     {
@@ -71,15 +105,35 @@ public sealed class ConvolutionTests
         Assert.Throws<ArgumentException>(() => ConvolutionWeights.Pack(harness.Values(7), 8, 4, 1, 1, 1, []));
     }
 
+    private static void CheckWinograd(KernelHarness harness, ConvolutionCase test)
+    {
+        var (values, bias) = Filters(harness, test);
+        var w = harness.Own(WinogradWeights.Pack(values, test.Weights[0], test.Weights[1], bias));
+        Compare(harness, test, values, bias, (x, y, epilogue) =>
+            [Convolution.CreateWinograd("winograd", x, w, y, test.Geometry, epilogue)], tolerance: 1e-4);
+    }
+
     private static void Check(KernelHarness harness, ConvolutionCase test, string what)
     {
-        var random = harness.Random;
+        var (values, bias) = Filters(harness, test);
+        var w = harness.Own(ConvolutionWeights.Pack(
+            values, test.Weights[0], test.Weights[1], test.Weights[2], test.Weights[3], test.Groups, bias));
+        Compare(harness, test, values, bias, (x, y, epilogue) =>
+            Convolution.Create(what, x, w, y, test.Geometry, epilogue));
+    }
+
+    private static (float[] Values, float[] Bias) Filters(KernelHarness harness, ConvolutionCase test)
+    {
         var values = harness.Values(test.Weights.Aggregate(1, (count, size) => count * size));
         var scale = 1 / MathF.Sqrt(test.Weights[1] * test.Weights[2] * test.Weights[3]);
         values = [.. values.Select(value => value * scale)];
-        var bias = random.Next(3) == 0 ? [] : harness.Values(test.Weights[0]);
-        var w = harness.Own(ConvolutionWeights.Pack(
-            values, test.Weights[0], test.Weights[1], test.Weights[2], test.Weights[3], test.Groups, bias));
+        return (values, harness.Random.Next(3) == 0 ? [] : harness.Values(test.Weights[0]));
+    }
+
+    private static void Compare(KernelHarness harness, ConvolutionCase test, float[] values, float[] bias,
+        Func<TensorRef, TensorRef, Epilogue, IReadOnlyList<CpuKernel>> make, double tolerance = 2e-5)
+    {
+        var random = harness.Random;
         var x = harness.Floats(random.Next(2) * 5, test.Input);
         int[] output =
         [
@@ -93,8 +147,7 @@ public sealed class ConvolutionTests
             KernelHarness.Read<float>(x), test.Input, values, test.Weights, bias, test.Geometry, test.Groups);
         var added = residual == null ? new float[expected.Length] : KernelHarness.Read<float>(residual);
         expected = [.. expected.Select((value, i) => KernelReference.Activate(activation, value + added[i]))];
-        var kernels = Convolution.Create(what, x, w, y, test.Geometry, new Epilogue(residual, activation));
-        KernelHarness.Near(expected, harness.Run<float>(y, kernels));
+        KernelHarness.Near(expected, harness.Run<float>(y, make(x, y, new Epilogue(residual, activation))), tolerance);
     }
 
     private sealed record ConvolutionCase(int[] Input, int[] Weights, int Groups, ConvolutionGeometry Geometry);

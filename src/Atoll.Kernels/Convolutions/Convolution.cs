@@ -33,6 +33,22 @@ public static class Convolution
                 epilogue with { Residual = epilogue.Residual is { } r2 ? GroupOf(r2, w, group) : null }))];
     }
 
+    /// <summary>The same for 3x3 filters, stride 1 and no dilation by Winograd's F(4x4, 3x3).</summary>
+    /// <exception cref="ArgumentException">Shapes, strides or geometry that do not fit.</exception>
+    public static CpuKernel CreateWinograd(
+        string name, TensorRef x, WinogradWeights w, TensorRef y, ConvolutionGeometry g, Epilogue epilogue)
+    {
+        Check(name, x, y, w.InputChannels, w.OutputChannels);
+        if (!WinogradWeights.CanUse(g) || y.Shape[1] != g.OutputHeight(x.Shape[1], 3)
+            || y.Shape[2] != g.OutputWidth(x.Shape[2], 3) || y.Shape[0] != x.Shape[0]
+            || (epilogue.Residual is { } r && !r.Shape.AsSpan().SequenceEqual(y.Shape)))
+        {
+            throw new ArgumentException($"{name}: {x} convolved by 3x3 filters with {g} does not give {y}");
+        }
+
+        return WinogradKernel.Create(name, x, w, y, g, epilogue);
+    }
+
     internal static void Check(string name, TensorRef x, TensorRef y, int inputChannels, int outputChannels)
     {
         if (x.Rank != 4 || y.Rank != 4 || x.Shape[3] != inputChannels || y.Shape[3] != outputChannels

@@ -10,6 +10,12 @@ public sealed record CompileOptions
     /// <summary>Fuse operators. Default true.</summary>
     public bool Fuse { get; init; } = true;
 
+    /// <summary>
+    /// Compute 3x3 convolutions by Winograd's F(4x4, 3x3) where it is faster. Results differ from those of the direct
+    /// form by up to some 1e-5 of the largest value of an output. Default true.
+    /// </summary>
+    public bool Winograd { get; init; } = true;
+
     /// <summary>Let producers write straight into their part of a concatenation. Default true.</summary>
     public bool ConcatenateInPlace { get; init; } = true;
 

@@ -18,6 +18,7 @@ internal sealed class LoweringContext
     public LoweringContext(Graph graph, CompileOptions options)
     {
         _graph = graph;
+        Options = options;
         _places = options.ConcatenateInPlace ? ConcatPlacement.Find(graph) : [];
         Inputs = [.. graph.Inputs.Select((v, slot) => NewSlot(v, StorageKind.Input, slot))];
         Outputs = [.. graph.Outputs.Select((v, slot) => NewSlot(v, StorageKind.Output, slot))];
@@ -26,6 +27,8 @@ internal sealed class LoweringContext
             _views[value] = view;
         }
     }
+
+    public CompileOptions Options { get; }
 
     public List<LoweredStep> Steps { get; } = [];
 

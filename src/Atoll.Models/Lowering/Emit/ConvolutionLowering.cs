@@ -1,3 +1,4 @@
+using Atoll.Devices;
 using Atoll.Kernels;
 
 namespace Atoll.Models;
@@ -32,7 +33,10 @@ internal static class ConvolutionLowering
         var residual = context.TryInput(node, 3) is { } r ? context.Image($"{node.Name}.residual", r) : null;
         TensorView[] reads = residual is null ? [x] : [x, residual];
         var y = context.Output(node, MemoryOrder.ChannelsLast, reads, ImageViews.HasDenseChannels);
-        var filters = new Filters(weights, node.In(2)?.Constant, (int)node.Attributes.Int("group", 1));
+        var filters = new Filters(weights, node.In(2)?.Constant, (int)node.Attributes.Int("group", 1))
+        {
+            MayTransform = context.Options.Winograd,
+        };
         AddStep(context, node.Name, new Operands(x, residual, y), filters, window.Plane(), FusedActivation.Read(node));
     }
 
@@ -47,10 +51,16 @@ internal static class ConvolutionLowering
             Name = name,
             Reads = residual is null ? [x] : [x, residual],
             Writes = [y],
-            Emit = binding => Convolution.Create(name, binding.Ref(x), filters.Pack(binding), binding.Ref(y), geometry,
-                new Epilogue(residual is null ? null : binding.Ref(residual), activation)),
+            Emit = binding => Emit(name, binding, filters, geometry, (binding.Ref(x), binding.Ref(y),
+                new Epilogue(residual is null ? null : binding.Ref(residual), activation))),
         });
     }
+
+    private static IReadOnlyList<CpuKernel> Emit(string name, StorageBinding binding, Filters filters,
+        ConvolutionGeometry geometry, (TensorRef X, TensorRef Y, Epilogue Epilogue) on) =>
+        filters.MayTransform && WinogradWeights.Pays(filters.Weights.Shape, filters.Groups, geometry, on.Y.Shape)
+        ? [Convolution.CreateWinograd(name, on.X, filters.PackWinograd(binding), on.Y, geometry, on.Epilogue)]
+        : Convolution.Create(name, on.X, filters.Pack(binding), on.Y, geometry, on.Epilogue);
 
     /// <summary>Views (N, C, H, W) or (N, C, W).</summary>
     public sealed record Operands(TensorView X, TensorView? Residual, TensorView Y);
@@ -61,8 +71,15 @@ internal static class ConvolutionLowering
         /// <summary>What else the packing depends on: which transform of the original weights this is.</summary>
         public string Form { get; init; } = "";
 
+        /// <summary>Whether Winograd's form may be taken.</summary>
+        public bool MayTransform { get; init; }
+
         /// <summary>The tensor by which packed weights are remembered.</summary>
         public Tensor Key { get; init; } = Weights;
+
+        public WinogradWeights PackWinograd(StorageBinding binding) => binding.WeightsOf(Key).Packed(
+            Key, Bias, "winograd", () => WinogradWeights.Pack(Weights.AsSpan<float>(), (int)Weights.Shape[0],
+                (int)Weights.Shape[1], Bias is null ? [] : Bias.AsSpan<float>()));
 
         public ConvolutionWeights Pack(StorageBinding binding) => binding.WeightsOf(Key).Packed(
             Key, Bias, $"convolution {Groups} {Form}", () => ConvolutionWeights.Pack(

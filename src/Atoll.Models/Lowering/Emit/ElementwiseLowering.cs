@@ -50,7 +50,8 @@ internal static class ElementwiseLowering
         ("BatchNormalization", BatchNormalization),
     ];
 
-    public static IEnumerable<(string Operator, NodeLowering Lower)> Fused => [("ScaleShift", ScaleShift)];
+    public static IEnumerable<(string Operator, NodeLowering Lower)> Fused =>
+        [("ScaleShift", ScaleShift), ("Silu", Unary(UnaryOperator.Silu, _ => (0f, 0f)))];
 
     /// <summary>The order in memory of the largest input, which elementwise results follow.</summary>
     public static MemoryOrder OrderOf(IEnumerable<TensorView> inputs)

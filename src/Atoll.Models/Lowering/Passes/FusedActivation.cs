@@ -15,6 +15,11 @@ internal static class FusedActivation
     public static Activation? Of(GraphNode node)
     {
         var attributes = node.Attributes;
+        if (node.IsFused("Silu"))
+        {
+            return new(ActivationKind.Silu);
+        }
+
         return node.Domain.Length != 0 || node.In(0)?.Type != ElementType.Float32 ? null : node.Operator switch
         {
             "Relu" => Activation.Relu,

@@ -12,7 +12,7 @@ internal static class FusionPasses
 
     /// <summary>Passes that need concrete shapes or make operators of this compiler's own.</summary>
     public static void ApplyWithShapes(Graph graph) => Apply(graph,
-        new NoOpRemoval(), new AttentionFusion(), new ScaleShiftFusion(), new MatMulFusion(),
+        new NoOpRemoval(), new SiluFusion(), new AttentionFusion(), new ScaleShiftFusion(), new MatMulFusion(),
         EpilogueFusion.ForConvolutions(), EpilogueFusion.ForMatrixProducts(), EpilogueFusion.ForScaleShifts());
 
     /// <summary>What no kernel can do without: batch normalizations become scale and shift.</summary>

@@ -52,6 +52,9 @@ public sealed class ConvolutionTests
             new([1, 20, 20, 8], [8, 8, 3, 3], 1, same with { PadTop = 2, PadLeft = 2, PadBottom = 2, PadRight = 2,
                 DilationHeight = 2, DilationWidth = 2 }),
             new([1, 30, 30, 40], [40, 1, 3, 3], 40, same),
+            new([1, 19, 33, 40], [40, 1, 5, 5], 40, same with { PadTop = 2, PadLeft = 2, PadBottom = 2, PadRight = 2 }),
+            new([1, 19, 33, 32], [32, 1, 5, 5], 32, same with { StrideHeight = 2, StrideWidth = 2 }),
+            new([1, 23, 37, 56], [56, 1, 3, 3], 56, same with { StrideHeight = 2, StrideWidth = 2 }),
             new([2, 31, 29, 24], [24, 1, 5, 3], 24, same with { StrideHeight = 2, StrideWidth = 2 }),
             new([1, 1, 1, 64], [100, 64, 1, 1], 1, new ConvolutionGeometry()),
         ];

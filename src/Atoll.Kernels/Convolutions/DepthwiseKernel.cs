@@ -27,16 +27,23 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
     : CpuKernel(name, y.Shape[0] * PartsOf(w, y), accesses)
     where TLanes : struct, ILanes<TLanes>
 {
+    // Short, so that a small layer still has work for several units.
+    private const double BlockMicroseconds = 8;
+
     private readonly ImageView _x = ImageView.Of(x);
     private readonly ImageView _y = ImageView.Of(y);
     private readonly ImageView _residual = epilogue.Residual is { } r ? ImageView.Of(r) : default;
+    private readonly OutputLimits _limits = OutputLimits.Of(epilogue.Activation);
     private readonly delegate*<float*, nint, float, float, void> _activation =
-        ActivationFunctions.Of<TLanes>(epilogue.Activation.Kind);
+        OutputLimits.Of(epilogue.Activation).Applies ? null : ActivationFunctions.Of<TLanes>(epilogue.Activation.Kind);
     private readonly Activation _function = epilogue.Activation;
     private readonly float* _weights = w.Depthwise;
     private readonly int _kernelHeight = w.KernelHeight;
     private readonly int _kernelWidth = w.KernelWidth;
     private readonly int _parts = PartsOf(w, y);
+
+    // Width and stride of windows whose neighbours share inputs; without dilation.
+    private readonly (int Width, int Stride) _sharing = g.DilationWidth == 1 ? (w.KernelWidth, g.StrideWidth) : (0, 0);
 
     public override double EstimatedBlockMicroseconds => LineMicroseconds(w, y) * y.Shape[1] / _parts;
 
@@ -132,23 +139,25 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
     private void Four<T>(in Taps taps, float* target, float* residual, int channel, int column)
         where T : struct, ILanes<T>
     {
-        var step = (nint)_x.PixelPitch * g.StrideWidth;
-        var bias = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
-        T s0 = bias, s1 = bias, s2 = bias, s3 = bias;
-        for (var ky = taps.First; ky < taps.Last; ky++)
+        var window = new DepthwiseWindow
         {
-            var source = taps.Source + ky * g.DilationHeight * _x.RowPitch + column * step + channel;
-            var weight = _weights + ky * _kernelWidth * _y.Channels + channel;
-            for (var kx = 0; kx < _kernelWidth; kx++, weight += _y.Channels, source += g.DilationWidth * _x.PixelPitch)
-            {
-                var tap = T.Load(weight);
-                s0 = T.Fma(T.Load(source), tap, s0);
-                s1 = T.Fma(T.Load(source + step), tap, s1);
-                s2 = T.Fma(T.Load(source + 2 * step), tap, s2);
-                s3 = T.Fma(T.Load(source + 3 * step), tap, s3);
-            }
-        }
-
+            Source = taps.Source + taps.First * g.DilationHeight * _x.RowPitch
+                + column * _x.PixelPitch * g.StrideWidth + channel,
+            Weights = _weights + taps.First * _kernelWidth * _y.Channels + channel,
+            Rows = taps.Last - taps.First,
+            RowStep = (nint)(g.DilationHeight * _x.RowPitch),
+            Pixel = (nint)_x.PixelPitch * g.DilationWidth,
+            OutputStep = (nint)_x.PixelPitch * g.StrideWidth,
+            Channels = _y.Channels,
+        };
+        var bias = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
+        var (s0, s1, s2, s3) = _sharing switch
+        {
+            (3, 1) => DepthwiseWindow.Three(window, bias),
+            (3, 2) => DepthwiseWindow.ThreeByTwo(window, bias),
+            (5, 1) => DepthwiseWindow.Five(window, bias),
+            _ => DepthwiseWindow.Any(window, _kernelWidth, bias),
+        };
         Store(s0, target, residual, column, channel);
         Store(s1, target, residual, column + 1, channel);
         Store(s2, target, residual, column + 2, channel);
@@ -184,14 +193,14 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
             sum += T.Load(residual + column * _residual.PixelPitch + channel);
         }
 
-        T.Store(sum, target + column * _y.PixelPitch + channel);
+        T.Store(_limits.Apply(sum), target + column * _y.PixelPitch + channel);
     }
 
     private static double LineMicroseconds(ConvolutionWeights w, TensorRef y) =>
-        2.0 * w.KernelHeight * w.KernelWidth * y.Shape[2] * y.Shape[3] / 20e3;
+        2.0 * w.KernelHeight * w.KernelWidth * y.Shape[2] * y.Shape[3] / 45e3;
 
     private static int PartsOf(ConvolutionWeights w, TensorRef y) =>
-        (int)Math.Clamp(LineMicroseconds(w, y) * y.Shape[1] / 20, 1, y.Shape[1]);
+        (int)Math.Clamp(Math.Ceiling(LineMicroseconds(w, y) * y.Shape[1] / BlockMicroseconds), 1, y.Shape[1]);
 
     /// <summary>Where the window of column 0 starts, and the kernel rows that lie inside the image.</summary>
     private readonly struct Taps(float* source, int first, int last)

@@ -39,9 +39,11 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
     private readonly int _channels = w.InputChannels;
     private readonly int _padTop = how.Geometry.PadTop;
     private readonly int _padLeft = how.Geometry.PadLeft;
+    private readonly OutputLimits _limits = OutputLimits.Of(how.Epilogue.Activation);
     private readonly Activation _function = how.Epilogue.Activation;
     private readonly delegate*<float*, nint, float, float, void> _activation =
-        ActivationFunctions.Of<TLanes>(how.Epilogue.Activation.Kind);
+        OutputLimits.Of(how.Epilogue.Activation).Applies ? null
+        : ActivationFunctions.Of<TLanes>(how.Epilogue.Activation.Kind);
     private readonly ReductionChunk[] _chunks = ReductionChunk.Split(1, w.InputChannels);
     private readonly int _maxRows = MicroKernels.MaxRows(w.Panels.Level);
     private readonly int _maxTiles = how.Plan.MaxTiles;
@@ -238,7 +240,7 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
             value += T.Load(residual + column * _residual.PixelPitch);
         }
 
-        T.Store(value, target + column * _y.PixelPitch);
+        T.Store(_limits.Apply(value), target + column * _y.PixelPitch);
     }
 
     private void Activate(in OutputTile tile, int columns)

@@ -5,6 +5,10 @@ internal readonly record struct BlockSplit(int RowBlocks, int PanelBlocks, bool 
 {
     private const double BlockMicroseconds = 25;
 
+    // A small product is cut into about this many blocks, so that several units can share it.
+    private const int BlocksWanted = 16;
+    private const double ShortBlockMicroseconds = 6;
+
     public int Blocks => RowBlocks * PanelBlocks;
 
     /// <param name="rows">Rows of the whole product (pixels of a convolution).</param>
@@ -14,15 +18,16 @@ internal readonly record struct BlockSplit(int RowBlocks, int PanelBlocks, bool 
         // Each panel is read once per block, and once from memory by the first that needs it.
         var perRow = 2.0 * panels.K * panels.FullWidth / 80e3;
         var perPanel = 4.0 * panels.K * panels.FullWidth / 20e3;
+        var wanted = Math.Clamp(perRow * rows * panels.Count / BlocksWanted, ShortBlockMicroseconds, BlockMicroseconds);
         double Cost(double r, double p) => p * Math.Max(perRow * r, perPanel);
         var heavy = panels.Bytes > 256 << 10 || rows <= rowQuantum;
-        double rowsPerBlock = Math.Min(rows, Math.Max(rowQuantum, BlockMicroseconds / perRow));
+        double rowsPerBlock = Math.Min(rows, Math.Max(rowQuantum, wanted / perRow));
         if (!heavy)
         {
-            rowsPerBlock = Math.Min(rows, Math.Max(rowQuantum, BlockMicroseconds / perRow / panels.Count));
+            rowsPerBlock = Math.Min(rows, Math.Max(rowQuantum, wanted / perRow / panels.Count));
         }
 
-        var panelsPerBlock = (int)Math.Clamp(BlockMicroseconds / Cost(rowsPerBlock, 1), 1, panels.Count);
+        var panelsPerBlock = (int)Math.Clamp(wanted / Cost(rowsPerBlock, 1), 1, panels.Count);
         var quanta = Math.Max(1, Math.Round(rowsPerBlock / rowQuantum));
         var rowBlocks = (int)Math.Clamp(Math.Ceiling(rows / (quanta * rowQuantum)), 1, 1 << 15);
         var panelBlocks = (panels.Count + panelsPerBlock - 1) / panelsPerBlock;

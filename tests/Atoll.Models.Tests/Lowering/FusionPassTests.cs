@@ -14,6 +14,19 @@ public sealed class FusionPassTests
     }
 
     [Fact]
+    public void Sigmoid_and_product_become_the_activation_of_the_convolution_before_them()
+    {
+        var b = new GraphBuilder(14);
+        var y = b.Op("Conv", b.Input(1, 4, 5, 5), b.Weights(4, 4, 1, 1));
+        var graph = b.Build(b.Op("Mul", y, b.Op("Sigmoid", y)));
+        Assert.Equal(["atoll.Conv"], Fused(graph));
+        CompiledRun.Check(graph, 14);
+        b = new GraphBuilder(14);
+        var other = b.Op("Mul", b.Op("Sigmoid", b.Input(1, 4, 1, 1)), b.Input(1, 4, 5, 5));
+        Assert.Equal(["Mul", "Sigmoid"], Fused(b.Build(other)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void A_batch_norm_whose_convolution_is_read_elsewhere_is_not_folded()
     {
         var b = new GraphBuilder(2);

@@ -9,6 +9,7 @@ public enum ServingError
     TokenRequired,
     RepositoryUnreadable,
     InvalidPlan,
+    ModelNotServable,
 }
 
 /// <summary>The server could not start or load; the message says what, where, limit and setting.</summary>

@@ -37,13 +37,13 @@ public sealed unsafe class CpuDevice : Device
     private long _awakeUntil;
 
     /// <exception cref="DeviceException">More units than CPUs, or another setting out of its range.</exception>
-    public CpuDevice(CpuDeviceOptions options) : base("cpu", options.MemoryBytes)
+    public CpuDevice(CpuDeviceOptions options) : base(options.Name, options.MemoryBytes)
     {
         Options = options;
         Clock = options.Clock;
         _clockFrequency = Clock.TimestampFrequency;
         _signal = (long*)(((nint)Unsafe.AsPointer(ref _signalMemory[0]) + 127) & ~(nint)127);
-        var cpus = ThreadScheduling.AllowedCpus();
+        var cpus = CpusFor(options);
         Units = options.Units == 0 ? cpus.Count : options.Units;
         if (Units < 1 || Units > cpus.Count)
         {
@@ -398,6 +398,21 @@ public sealed unsafe class CpuDevice : Device
 
         Array.ForEach(_units, unit => unit.Dispose());
         base.Dispose(disposing);
+    }
+
+    private static IReadOnlyList<int> CpusFor(CpuDeviceOptions options)
+    {
+        var allowed = ThreadScheduling.AllowedCpus();
+        if (options.Cpus is not { } cpus)
+        {
+            return allowed;
+        }
+
+        return cpus.Count > 0 && cpus.All(allowed.Contains) && cpus.Distinct().Count() == cpus.Count
+            ? cpus
+            : throw new DeviceException(DeviceError.InvalidSetting,
+                $"device '{options.Name}' is to run on CPUs {string.Join(',', cpus)}: the process may use " +
+                $"{string.Join(',', allowed)}, each once (setting device.cores)");
     }
 
     private IPolicy PolicyFor(ShareMode mode) => mode switch

@@ -8,6 +8,15 @@ public sealed record CpuDeviceOptions
     /// </summary>
     public int Units { get; init; }
 
+    /// <summary>
+    /// The CPUs that the units are pinned to, as the system numbers them; null: the last of those that the process may
+    /// use. Devices with CPUs of their own do not disturb each other.
+    /// </summary>
+    public IReadOnlyList<int>? Cpus { get; init; }
+
+    /// <summary>Name of the device. Default `cpu`.</summary>
+    public string Name { get; init; } = "cpu";
+
     public ShareMode Mode { get; init; } = ShareMode.ResetPadding;
 
     /// <summary>Order among streams of one class. Null: <see cref="PriorityPolicy"/> with its defaults.</summary>

@@ -13,8 +13,8 @@ public sealed class CompiledModel : IDisposable
     private readonly CompileOptions _options;
     private readonly HashSet<Tensor> _constants;
     private readonly Dictionary<Device, DeviceWeights> _weights = [];
+    private readonly Dictionary<Device, int> _instances = [];
     private readonly LinkedList<(string Key, LoweredProgram Program)> _plans = [];
-    private int _instances;
     private bool _disposed;
 
     internal CompiledModel(Graph graph, CompileOptions options)
@@ -57,13 +57,24 @@ public sealed class CompiledModel : IDisposable
         }
         catch
         {
-            Release();
+            Release(device);
             throw;
         }
     }
 
     /// <summary>Memory and steps for the input shapes, without allocating anything on a device.</summary>
     public ModelStatistics Measure(IReadOnlyList<long[]>? inputShapes = null) => Plan(inputShapes).Statistics;
+
+    /// <summary>
+    /// Frees the constants on devices that hold no instance now; the next instance there brings them back.
+    /// </summary>
+    public void FreeUnused()
+    {
+        lock (_lock)
+        {
+            FreeUnused_NeedsLock();
+        }
+    }
 
     public void Dispose()
     {
@@ -102,12 +113,15 @@ public sealed class CompiledModel : IDisposable
         }
     }
 
-    internal void Release()
+    internal void Release(Device device)
     {
         lock (_lock)
         {
-            _instances--;
-            FreeUnused_NeedsLock();
+            _instances[device]--;
+            if (_disposed)
+            {
+                FreeUnused_NeedsLock();
+            }
         }
     }
 
@@ -157,21 +171,20 @@ public sealed class CompiledModel : IDisposable
                 _weights.Add(device, weights = new DeviceWeights(device, client, _constants));
             }
 
-            _instances++;
+            _instances[device] = _instances.GetValueOrDefault(device) + 1;
             return weights;
         }
     }
 
     private void FreeUnused_NeedsLock()
     {
-        if (_disposed && _instances == 0)
+        foreach (var (device, weights) in _weights.ToArray())
         {
-            foreach (var weights in _weights.Values)
+            if (_instances.GetValueOrDefault(device) == 0)
             {
                 weights.Dispose();
+                _weights.Remove(device);
             }
-
-            _weights.Clear();
         }
     }
 

@@ -52,7 +52,7 @@ public sealed class ModelInstance : IDisposable
         {
             _disposed = true;
             FreeBuffers();
-            _model?.Release();
+            _model?.Release(Device);
         }
     }
 

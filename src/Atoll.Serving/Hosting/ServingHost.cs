@@ -33,6 +33,7 @@ public sealed partial class ServingHost : IAsyncDisposable
     private readonly MetricsPage _metrics;
     private readonly LiveEvents _events;
     private readonly Dictionary<string, StaticAsset> _assets;
+    private readonly SessionDirector? _director;
     private readonly WebApplication _app;
     private Task? _following;
     private bool _stopped;
@@ -44,6 +45,7 @@ public sealed partial class ServingHost : IAsyncDisposable
         options.Check();
         _options = options;
         _clock = services.Clock;
+        _director = services.Sessions;
         _logger = services.Loggers.CreateLogger<ServingHost>();
         _repository = new ModelRepository();
         _catalog = new ModelCatalog(options.ModelFolder);
@@ -231,7 +233,7 @@ public sealed partial class ServingHost : IAsyncDisposable
         var token = _access.Identify(context.Request.Headers.Authorization);
         switch (path)
         {
-            case ["metrics"] or ["api", "serving", "events"] when token is null:
+            case ["metrics"] or ["api", "serving", ..] when token is null:
                 return ProtocolEndpoints.Unauthorized(context);
             case ["metrics"]:
                 ProtocolEndpoints.RequireMethod(context, "GET");
@@ -239,6 +241,12 @@ public sealed partial class ServingHost : IAsyncDisposable
             case ["api", "serving", "events"]:
                 ProtocolEndpoints.RequireMethod(context, "GET");
                 return _events.HandleAsync(context, _draining.Token);
+            case ["api", "serving", "sessions"]:
+                ProtocolEndpoints.RequireMethod(context, "GET");
+                return SessionEndpoints.SessionsAsync(context, _director);
+            case ["api", "serving", "devices"]:
+                ProtocolEndpoints.RequireMethod(context, "GET");
+                return SessionEndpoints.DevicesAsync(context, _director);
             default:
                 return _protocol.HandleAsync(context, path, token, _stopping.Token);
         }

@@ -3,13 +3,29 @@ using Atoll.Models;
 
 namespace Atoll.Serving;
 
-/// <summary>Reads ONNX files and serves them on a device.</summary>
-public sealed class DeviceModelLoader(Device device, ModelLimits? limits = null) : IModelLoader
+/// <summary>
+/// Reads ONNX files and serves them on a device; those whose configuration asks for sessions, on the director's devices.
+/// </summary>
+public sealed class DeviceModelLoader(
+    Device device, ModelLimits? limits = null, SessionDirector? director = null) : IModelLoader
 {
     /// <inheritdoc/>
     public async Task<IServedModel> LoadAsync(
         ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken)
     {
+        if (source.Path.EndsWith(PipelineFile.Extension, StringComparison.Ordinal))
+        {
+            return director is null
+                ? throw new ServingException(ServingError.ModelNotServable, $"{source.Path}: queries need sessions")
+                : await director.LoadQueryAsync(PipelineFile.Read(source.Path), cancellationToken);
+        }
+
+        if (director is not null && configuration.IsSession)
+        {
+            return await director.LoadAsync(
+                source, configuration, limits ?? ModelLimits.Default, cancellationToken);
+        }
+
         var file = OnnxModel.Load(source.Path, limits);
         cancellationToken.ThrowIfCancellationRequested();
         var options = new CompileOptions { Limits = limits ?? ModelLimits.Default };

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using Atoll.Devices;
 using Atoll.Models;
@@ -46,6 +47,42 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
         }
     }
 
+    /// <summary>Copies the rows of the requests one behind another into the inputs; rows beyond keep what they
+    /// held.</summary>
+    public void Gather(ReplicaBatch batch)
+    {
+        for (var i = 0; i < _instance!.Inputs.Count; i++)
+        {
+            var to = _instance.Input(i).AsSpan<byte>();
+            for (var request = 0; request < batch.Count; request++)
+            {
+                var from = batch.Input(request, i);
+                from.CopyTo(to);
+                to = to[from.Length..];
+            }
+        }
+    }
+
+    /// <summary>Hands every request its rows of the outputs that it wants.</summary>
+    public void Scatter(ReplicaBatch batch, bool isBatched)
+    {
+        for (var i = 0; i < _outputShapes.Length; i++)
+        {
+            var from = Data(i);
+            var rowBytes = isBatched ? from.Length / (int)_outputShapes[i][0] : from.Length;
+            for (var request = 0; request < batch.Count; request++)
+            {
+                var bytes = isBatched ? batch.RowsOf(request) * rowBytes : rowBytes;
+                if (batch.Wants(request, i))
+                {
+                    batch.SetOutput(request, i, _outputShapes[i], isBatched, from[..bytes]);
+                }
+
+                from = from[bytes..];
+            }
+        }
+    }
+
     /// <summary>Makes the instance; null = the shapes that the model fixes itself.</summary>
     public void Prepare(IReadOnlyList<long[]>? shapes = null)
     {
@@ -60,6 +97,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
     }
 
     /// <summary>Runs the instance on the stream; cancelling stops it at its next yield point.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<InferenceOutcome> RunAsync(DeviceStream stream, long deadline,
         CancellationToken cancellation)
     {

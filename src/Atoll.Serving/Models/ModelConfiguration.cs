@@ -44,6 +44,18 @@ public sealed record ModelConfiguration
     /// <summary>What the configuration says of outputs; must agree with the model.</summary>
     public IReadOnlyList<TensorDeclaration> Outputs { get; init; } = [];
 
+    /// <summary>Every answer within so many milliseconds of arrival; 0 = none promised. Default 0.</summary>
+    public double ObjectiveMs { get; init; }
+
+    /// <summary>Requests per second to plan for before any were counted. Default 0.</summary>
+    public double ExpectedRate { get; init; }
+
+    /// <summary>Names of the devices that may run the model; none: any.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
+
+    /// <summary>Served in sessions: in batches, with an objective, on several devices.</summary>
+    public bool IsSession => MaxBatchSize > 1 || ObjectiveMs > 0 || Devices.Count > 0;
+
     public int SlotsFor(WorkClass workClass) => workClass == Class ? Instances : OtherClassInstances;
 
     /// <summary>
@@ -103,7 +115,7 @@ public sealed record ModelConfiguration
         e is JsonException { InnerException: not JsonException, Path: { } where } json
         ? $"{where} on line {json.LineNumber + 1} has an unknown name or a value of the wrong kind; allowed: class " +
           "(real_time or best_effort), as whole numbers priority, instances, other_class_instances, queue_capacity, " +
-          "max_body_bytes, max_batch_size, and name, platform, backend, version_policy, input, output"
+          "max_body_bytes, max_batch_size, as numbers objective_ms, expected_rate, a list devices, and name, platform, backend, version_policy, input, output"
         : e.Message;
 
     /// <summary>This configuration, or an error that names the wrong value, its limits and where it stands.</summary>
@@ -115,12 +127,14 @@ public sealed record ModelConfiguration
         Check(where, "queue_capacity", QueueCapacity, 0, 1 << 16);
         Check(where, "max_body_bytes", MaxBodyBytes, 1, 1 << 30);
         Check(where, "max_batch_size", MaxBatchSize, 0, 1 << 16);
+        Check(where, "objective_ms", ObjectiveMs, 0, 3_600_000);
+        Check(where, "expected_rate", ExpectedRate, 0, 10_000_000);
         return this;
     }
 
-    private static void Check(string where, string name, int value, int least, int most)
+    private static void Check(string where, string name, double value, double least, double most)
     {
-        if (value < least || value > most)
+        if (!(value >= least && value <= most))
         {
             throw new ServingException(
                 ServingError.InvalidSetting, $"{where}: {name} is {value}; it must be {least} to {most}");

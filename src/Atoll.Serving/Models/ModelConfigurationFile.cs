@@ -21,6 +21,12 @@ internal sealed record ModelConfigurationFile
 
     public int? MaxBatchSize { get; init; }
 
+    public double? ObjectiveMs { get; init; }
+
+    public double? ExpectedRate { get; init; }
+
+    public string[]? Devices { get; init; }
+
     /// <summary>Written by other servers; the folder names the model.</summary>
     public string? Name { get; init; }
 
@@ -52,6 +58,9 @@ internal sealed record ModelConfigurationFile
         QueueCapacity = QueueCapacity ?? defaults.QueueCapacity,
         MaxBodyBytes = MaxBodyBytes ?? defaults.MaxBodyBytes,
         MaxBatchSize = MaxBatchSize ?? defaults.MaxBatchSize,
+        ObjectiveMs = ObjectiveMs ?? defaults.ObjectiveMs,
+        ExpectedRate = ExpectedRate ?? defaults.ExpectedRate,
+        Devices = Devices ?? defaults.Devices,
         VersionPolicy = VersionPolicy?.ToPolicy(where) ?? defaults.VersionPolicy,
         Inputs = Input ?? defaults.Inputs,
         Outputs = Output ?? defaults.Outputs,

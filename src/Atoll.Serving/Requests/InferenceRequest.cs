@@ -31,6 +31,9 @@ public sealed class InferenceRequest : IDisposable
     /// <summary>Order within the class: 1 for real-time, 2 (first) to N (last) for best-effort.</summary>
     public int Priority { get; set; }
 
+    /// <summary>Timestamp of the host's clock at which the request came; 0 = when it is run.</summary>
+    public long Arrival { get; set; }
+
     /// <summary>Timestamp of the host's clock after which the answer is worthless; 0 = none.</summary>
     public long Deadline { get; set; }
 

@@ -1,0 +1,45 @@
+namespace Atoll.Serving;
+
+/// <summary>
+/// Requests per second of a session: counted between two readings, smoothed over about ten seconds, with a short window
+/// beside it that shows a change at once. Not thread-safe: guarded by the session's lock.
+/// </summary>
+internal sealed class ArrivalRate
+{
+    /// <summary>Time in which an old rate loses all but 1/e of its weight.</summary>
+    private static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
+
+    private long _count;
+    private long _countAtReading;
+    private TimeSpan _lastReading;
+    private bool _hasReading;
+
+    /// <summary>Smoothed requests per second; 0 before the first reading.</summary>
+    public double Smoothed { get; private set; }
+
+    /// <summary>Requests per second between the last two readings.</summary>
+    public double Recent { get; private set; }
+
+    /// <summary>Time of the first request; null before it.</summary>
+    public TimeSpan? First { get; private set; }
+
+    public void Count(TimeSpan now)
+    {
+        First ??= now;
+        _count++;
+    }
+
+    /// <summary>Takes a reading; the first one only begins the count.</summary>
+    public void Read(TimeSpan now)
+    {
+        var elapsed = (now - _lastReading).TotalSeconds;
+        if (_hasReading && elapsed > 0)
+        {
+            Recent = (_count - _countAtReading) / elapsed;
+            var weight = 1 - Math.Exp(-elapsed / Memory.TotalSeconds);
+            Smoothed = Smoothed == 0 ? Recent : Smoothed + (weight * (Recent - Smoothed));
+        }
+
+        (_hasReading, _lastReading, _countAtReading) = (true, now, _count);
+    }
+}

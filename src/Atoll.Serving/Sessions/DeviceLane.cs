@@ -1,0 +1,222 @@
+using System.Runtime.CompilerServices;
+using Atoll.Devices;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Runs the batches of one class on one device, one after another and never idle while a session waits. Sessions within
+/// their promised rate go first, among them the one whose first request must start soonest. The lane is owned by one
+/// thread at a time: whoever sets it busy, then whoever is told that the batch ended. Running a batch allocates
+/// nothing.
+/// </summary>
+internal sealed class DeviceLane : IDisposable
+{
+    private readonly TimeProvider _clock;
+    private readonly long _origin;
+    private readonly ReplicaBatch _batch = new();
+    private readonly Action _onEnded;
+    private volatile LaneSeat[] _seats = [];
+    private volatile CancellationTokenSource _cancellation = new();
+    private ValueTaskAwaiter<InferenceOutcome> _running;
+    private LaneSeat? _current;
+    private TimeSpan _startedAt;
+    private long _busyTicks;
+    private int _isBusy;
+
+    public DeviceLane(string device, WorkClass workClass, TimeProvider clock, long origin)
+    {
+        (Device, Class, _clock, _origin) = (device, workClass, clock, origin);
+        _onEnded = OnEnded;
+    }
+
+    public string Device { get; }
+
+    public WorkClass Class { get; }
+
+    public IReadOnlyList<LaneSeat> Seats => _seats;
+
+    /// <summary>Time spent on batches since the start, gathering and scattering included.</summary>
+    public TimeSpan Busy => TimeSpan.FromTicks(Interlocked.Read(ref _busyTicks));
+
+    public void Serve(LaneSeat[] seats) => _seats = seats;
+
+    /// <summary>
+    /// Starts a batch if the lane is idle and one is there; true when the lane was idle and took one.
+    /// </summary>
+    public bool TryAdvance()
+    {
+        if (Interlocked.CompareExchange(ref _isBusy, 1, 0) != 0)
+        {
+            return false;
+        }
+
+        return Advance();
+    }
+
+    /// <summary>
+    /// A client of the running batch left; stops the batch when all have. Called under the lock of the batch's session,
+    /// so that the batch cannot end meanwhile and the next one be stopped instead.
+    /// </summary>
+    public void OnLeft()
+    {
+        if (--_batch.Staying == 0)
+        {
+            _cancellation.Cancel();
+        }
+    }
+
+    public void Dispose() => _cancellation.Dispose();
+
+    private TimeSpan Now => _clock.GetElapsedTime(_origin);
+
+    /// <summary>
+    /// Runs batches until one has to be waited for, or none is left; then gives the lane up. True when any ran.
+    /// </summary>
+    private bool Advance()
+    {
+        var ran = false;
+        while (true)
+        {
+            while (TryStart())
+            {
+                ran = true;
+                if (!_running.IsCompleted)
+                {
+                    _running.UnsafeOnCompleted(_onEnded);
+                    return true;
+                }
+
+                Finish();
+            }
+
+            // Given up with a full fence, and looked at once more: a request that came in between found the lane busy.
+            Interlocked.Exchange(ref _isBusy, 0);
+            if (!HasWaiting() || Interlocked.CompareExchange(ref _isBusy, 1, 0) != 0)
+            {
+                return ran;
+            }
+        }
+    }
+
+    private void OnEnded()
+    {
+        Finish();
+        Advance();
+    }
+
+    private bool TryStart()
+    {
+        while (Next() is { } seat)
+        {
+            if (!seat.Resident.TryHold())
+            {
+                // Its replica is being taken away, and the seat is not asked again.
+                continue;
+            }
+
+            if (seat.Session.TryTake(seat, _batch))
+            {
+                Start(seat);
+                return true;
+            }
+
+            seat.Resident.Release();
+        }
+
+        return false;
+    }
+
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Reliability", "CA2012",
+        Justification = "The awaiter is consumed once, in Finish: nothing is allocated to wait for it.")]
+    private void Start(LaneSeat seat)
+    {
+        seat.Spend(_batch.Count);
+        _batch.Class = Class;
+        _batch.Priority = Class == WorkClass.RealTime ? 1 : _batch.Requests[0].Priority;
+        _startedAt = Now;
+        if (!_cancellation.TryReset())
+        {
+            _cancellation = new CancellationTokenSource();
+        }
+
+        _current = seat;
+        try
+        {
+            _running = seat.Resident.Replica.RunAsync(_batch, _cancellation.Token).GetAwaiter();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _running = ValueTask.FromException<InferenceOutcome>(e).GetAwaiter();
+        }
+
+        if (seat.Session.HaveAllLeft(_batch))
+        {
+            _cancellation.Cancel();
+        }
+    }
+
+    private void Finish()
+    {
+        var seat = _current!;
+        InferenceOutcome outcome;
+        try
+        {
+            outcome = _running.GetResult();
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A fault of one batch must not take the lane down, whatever the backend threw.
+            outcome = new InferenceOutcome(InferenceStatus.Failed, null, e.Message);
+        }
+
+        _current = null;
+        var took = Now - _startedAt;
+        Interlocked.Add(ref _busyTicks, took.Ticks);
+        if (outcome.Status == InferenceStatus.Completed)
+        {
+            seat.Profile.Record(_batch.Rows, took);
+            seat.Rule.Observe(_batch.Count, took);
+        }
+
+        seat.Session.End(_batch, outcome, _startedAt);
+        seat.Resident.Release();
+    }
+
+    private bool HasWaiting()
+    {
+        foreach (var seat in _seats)
+        {
+            if (!seat.Resident.IsLeaving && seat.Session.TryPeek(out _, out _))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The seat to run next; null when no session waits.</summary>
+    private LaneSeat? Next()
+    {
+        LaneSeat? best = null;
+        var (bestStart, bestHasCredit) = (TimeSpan.MaxValue, false);
+        var now = Now;
+        foreach (var seat in _seats)
+        {
+            if (seat.Resident.IsLeaving || !seat.Session.TryPeek(out var deadline, out var waiting))
+            {
+                continue;
+            }
+
+            var profile = seat.Profile.ForDispatch;
+            var start = deadline - profile.Latency(Math.Min(Math.Min(waiting, seat.Batch), profile.MaxBatch));
+            var hasCredit = seat.HasCredit(now, waiting);
+            if (best is null || (hasCredit && !bestHasCredit) || (hasCredit == bestHasCredit && start < bestStart))
+            {
+                (best, bestStart, bestHasCredit) = (seat, start, hasCredit);
+            }
+        }
+
+        return best;
+    }
+}

@@ -1,0 +1,164 @@
+using System.Runtime.CompilerServices;
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// A model on a device of this process: one program per batch size for the model's own class, one for single requests
+/// of the other class, so that the two never wait for each other. All were run once before it is given out.
+/// </summary>
+internal sealed class DeviceReplica : IReplica
+{
+    private static readonly TimeSpan Expectation = TimeSpan.FromMilliseconds(1);
+
+    private readonly Device _device;
+    private readonly ReplicaSource _source;
+    private readonly DeviceClient _client;
+    private readonly bool _isBatched;
+    private readonly InstanceSlot[][] _slots = [[], []];
+    private readonly DeviceStream?[] _streams = new DeviceStream?[ModelConfiguration.MaxPriority + 1];
+    private readonly Lock _lock = new();
+
+    private DeviceReplica(Device device, ReplicaSource source)
+    {
+        (_device, _source) = (device, source);
+        _client = device.CreateClient(source.Source.Name, device.MemoryBytes);
+        _isBatched = BatchSizes.WhyNot(source.Model.Inputs, source.Model.Outputs) is null;
+        Sizes = _isBatched ? BatchSizes.UpTo(Math.Max(1, source.Configuration.MaxBatchSize)) : [1];
+    }
+
+    public IReadOnlyList<int> Sizes { get; }
+
+    public long MemoryBytes => _client.MemoryInUseBytes;
+
+    public static async Task<DeviceReplica> CreateAsync(
+        Device device, ReplicaSource source, CancellationToken cancellation)
+    {
+        var replica = new DeviceReplica(device, source);
+        try
+        {
+            var own = source.Configuration.Class;
+            var other = own == WorkClass.RealTime ? WorkClass.BestEffort : WorkClass.RealTime;
+            await replica.PrepareAsync(own, replica.Sizes, cancellation);
+            await replica.PrepareAsync(other, [1], cancellation);
+            return replica;
+        }
+        catch
+        {
+            await replica.DisposeAsync();
+            throw;
+        }
+    }
+
+    public void Expect()
+    {
+        if (_source.Configuration.Class == WorkClass.RealTime)
+        {
+            // Sleeping units take tens of microseconds to wake: let them do so while the request is read.
+            _device.Hint(Expectation);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken)
+    {
+        var slot = SlotFor(batch);
+        slot.Gather(batch);
+        var outcome = await slot.RunAsync(StreamFor(batch.Class, batch.Priority), 0, cancellationToken);
+        if (outcome.Status == InferenceStatus.Completed)
+        {
+            slot.Scatter(batch, _isBatched);
+        }
+
+        return outcome;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var stream in _streams)
+        {
+            stream?.Dispose();
+        }
+
+        foreach (var slot in _slots.SelectMany(slots => slots))
+        {
+            slot.Dispose();
+        }
+
+        _source.Model.FreeUnused();
+        return ValueTask.CompletedTask;
+    }
+
+    private InstanceSlot SlotFor(ReplicaBatch batch)
+    {
+        var slots = _slots[(int)batch.Class];
+        for (var i = 0; i < slots.Length; i++)
+        {
+            if (Sizes[i] >= batch.Rows)
+            {
+                return slots[i];
+            }
+        }
+
+        throw new InvalidOperationException(
+            $"a batch of {batch.Rows} rows of class {batch.Class} came to model '{_source.Source.Name}', which has " +
+            $"programs for {Sizes[slots.Length - 1]} at most");
+    }
+
+    private async Task PrepareAsync(WorkClass workClass, IReadOnlyList<int> sizes, CancellationToken cancellation)
+    {
+        foreach (var size in sizes)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var slot = new InstanceSlot(_source.Model, _client);
+            _slots[(int)workClass] = [.. _slots[(int)workClass], slot];
+            slot.Prepare(_isBatched ? [.. _source.Model.Inputs.Select(input => Sized(input.Shape, size))] : null);
+            RequireRows(slot, size);
+            var outcome = await slot.RunAsync(
+                StreamFor(WorkClass.BestEffort, _source.Configuration.Priority), 0, cancellation);
+            if (outcome.Status != InferenceStatus.Completed)
+            {
+                throw new ModelException(ModelError.InvalidGraph,
+                    $"the first run of model '{_source.Source.Name}' with a batch of {size} failed: {outcome.Reason}");
+            }
+        }
+    }
+
+    private void RequireRows(InstanceSlot slot, int size)
+    {
+        for (var i = 0; _isBatched && i < _source.Model.Outputs.Count; i++)
+        {
+            if (slot.Shape(i)[0] != size)
+            {
+                throw new ModelException(ModelError.InvalidShape,
+                    $"model '{_source.Source.Name}' cannot be batched: for {size} rows its output " +
+                    $"'{_source.Model.Outputs[i].Name}' has {slot.Shape(i)[0]} (setting max_batch_size of " +
+                        $"config.json)");
+            }
+        }
+    }
+
+    private static long[] Sized(IReadOnlyList<long> shape, int rows) => [rows, .. shape.Skip(1)];
+
+    /// <summary>One stream per priority, made when first used: real-time work has the first.</summary>
+    private DeviceStream StreamFor(WorkClass workClass, int priority)
+    {
+        if (Volatile.Read(ref _streams[priority]) is { } known)
+        {
+            return known;
+        }
+
+        lock (_lock)
+        {
+            return _streams[priority] ??= _device.CreateStream(new StreamOptions
+            {
+                Name = $"{_source.Source.Name}:{priority}",
+                Class = workClass,
+                Priority = priority,
+                QueueCapacity = 2,
+                Client = _client,
+            });
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// A device behind the frontend: one of this process, a simulated one, or one of another machine. Thread-safe.
+/// </summary>
+public interface IBackend : IAsyncDisposable
+{
+    /// <summary>Unique among the backends of a server, e.g. `cpu:0`.</summary>
+    string Name { get; }
+
+    /// <summary>Most bytes that all replicas together may take.</summary>
+    long MemoryBytes { get; }
+
+    /// <summary>Makes the model ready to run: weights there, programs built, each batch size run once.</summary>
+    /// <exception cref="DeviceException">It does not fit beside what is loaded.</exception>
+    /// <exception cref="ModelException">It cannot be compiled, or its first run failed.</exception>
+    Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken);
+}
+
+/// <summary>A model that is ready on a backend. One batch per class at a time; disposing frees its memory.</summary>
+public interface IReplica : IAsyncDisposable
+{
+    /// <summary>
+    /// Batch sizes with a program of their own, ascending; a batch runs on the smallest that holds it.
+    /// </summary>
+    IReadOnlyList<int> Sizes { get; }
+
+    /// <summary>Bytes of device memory in use, weights included.</summary>
+    long MemoryBytes { get; }
+
+    /// <summary>A real-time request has begun to arrive and will be ready to run soon.</summary>
+    void Expect();
+
+    /// <summary>
+    /// Gathers the inputs of the batch, runs it and scatters the outputs. Cancelling stops it on the device.
+    /// </summary>
+    ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken);
+}
+
+/// <summary>What a backend loads: the file, how it is served, and the graph once it was read in this process.</summary>
+public sealed record ReplicaSource(ModelSource Source, ModelConfiguration Configuration, CompiledModel Model);

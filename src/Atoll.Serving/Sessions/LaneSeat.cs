@@ -1,0 +1,57 @@
+using System.Globalization;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// A session's place on a lane: which replica runs it, in which batches, and how much of the device it was promised.
+/// The promise is kept as credit that grows at the planned rate: a session within its rate goes before one beyond it.
+/// Used by the lane's owner only, apart from what is fixed.
+/// </summary>
+internal sealed class LaneSeat(LiveSession session, DeviceLane lane, Resident resident)
+{
+    private double _credit;
+    private TimeSpan _creditAt;
+
+    public LiveSession Session => session;
+
+    public DeviceLane Lane => lane;
+
+    public Resident Resident => resident;
+
+    public LiveProfile Profile => resident.Profile;
+
+    public required IBatchRule Rule { get; init; }
+
+    /// <summary>Batch size that the plan gives.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Requests per second that the plan promises here; 0 = no promise, takes what is left.</summary>
+    public required double Rate { get; init; }
+
+    /// <summary>Planned time from arrival to answer at worst; zero where there is no plan.</summary>
+    public TimeSpan WorstLatency { get; init; }
+
+    /// <summary>Why the plan placed it here.</summary>
+    public string Why { get; init; } = "";
+
+    /// <summary>Whether the session is within its promised rate and so goes first.</summary>
+    public bool HasCredit(TimeSpan now, int waiting)
+    {
+        // Room for the bursts of Poisson arrivals: what is promised within one objective, but no less than two batches.
+        var most = Math.Max(2.0 * Batch, Rate * (session.Options.Objective ?? TimeSpan.Zero).TotalSeconds);
+        _credit = Math.Min(most, _credit + (Rate * (now - _creditAt).TotalSeconds));
+        _creditAt = now;
+        return _credit >= Math.Min(waiting, Batch);
+    }
+
+    public void Spend(int requests) => _credit = Math.Max(0, _credit - requests);
+
+    public string WhyLate(LiveRequest live)
+    {
+        var waited = (session.Now - live.Arrival).TotalMilliseconds;
+        var objective = (live.Deadline - live.Arrival).TotalMilliseconds;
+        return string.Create(CultureInfo.InvariantCulture,
+            $"after {waited:0.#} ms in the queue of session '{session.Name}' its batch could not end within the " +
+            $"objective of {objective:0.#} ms");
+    }
+}

@@ -1,0 +1,135 @@
+using System.Threading.Tasks.Sources;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// One request on its way through a session: queued, running, ended. Holds the outputs until they are disposed, then is
+/// used again, so that a warm session allocates nothing per request. Its state is guarded by the session's lock.
+/// </summary>
+internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<InferenceOutcome>, IInferenceOutputs
+{
+    // Asynchronous: the lane goes on with the next batch and does not run what follows an answer.
+    private ManualResetValueTaskSourceCore<InferenceOutcome> _completion =
+        new() { RunContinuationsAsynchronously = true };
+
+    private long[][] _shapes = [];
+    private byte[][] _data = [];
+    private int[] _lengths = [];
+    private InferenceRequest? _request;
+    private int _isHeld;
+
+    public enum Stage
+    {
+        Queued,
+        Running,
+        Ended,
+    }
+
+    public long Id { get; private set; }
+
+    public Stage Where { get; set; }
+
+    /// <summary>The client left while the batch ran; its answer is thrown away.</summary>
+    public bool HasLeft { get; set; }
+
+    /// <summary>The lane that runs it.</summary>
+    public DeviceLane? Lane { get; set; }
+
+    public TimeSpan Arrival { get; private set; }
+
+    public TimeSpan Deadline { get; private set; }
+
+    public int Rows { get; private set; }
+
+    public int Priority => _request!.Priority;
+
+    public InputTensor[] Inputs => _request!.Inputs;
+
+    public QueuedRequest Queued => new(Id, Arrival, Deadline);
+
+    public ValueTask<InferenceOutcome> Completion => new(this, _completion.Version);
+
+    public void Begin(InferenceRequest request, long id, int rows, (TimeSpan Arrival, TimeSpan Deadline) times)
+    {
+        _completion.Reset();
+        (_request, Id, Rows) = (request, id, rows);
+        (Arrival, Deadline) = times;
+        Where = Stage.Queued;
+        HasLeft = false;
+        Lane = null;
+    }
+
+    public bool Wants(int output)
+    {
+        foreach (var wanted in _request!.Outputs)
+        {
+            if (wanted.Index == output)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public void SetOutput(int output, ReadOnlySpan<long> shape, bool isBatched, ReadOnlySpan<byte> data)
+    {
+        while (_shapes.Length <= output)
+        {
+            _shapes = [.. _shapes, []];
+            _data = [.. _data, []];
+            _lengths = [.. _lengths, 0];
+        }
+
+        if (_shapes[output].Length != shape.Length)
+        {
+            _shapes[output] = new long[shape.Length];
+        }
+
+        shape.CopyTo(_shapes[output]);
+        if (isBatched)
+        {
+            _shapes[output][0] = Rows;
+        }
+
+        if (_data[output].Length < data.Length)
+        {
+            _data[output] = new byte[data.Length];
+        }
+
+        data.CopyTo(_data[output]);
+        _lengths[output] = data.Length;
+    }
+
+    public void End(InferenceStatus status, string? reason = null, InferenceTiming timing = default)
+    {
+        Where = Stage.Ended;
+        _request = null;
+        _isHeld = status == InferenceStatus.Completed ? 1 : 0;
+        _completion.SetResult(
+            new InferenceOutcome(status, status == InferenceStatus.Completed ? this : null, reason, timing));
+    }
+
+    public ReadOnlySpan<long> Shape(int output) => _shapes[output];
+
+    public ReadOnlySpan<byte> Data(int output) => _data[output].AsSpan(0, _lengths[output]);
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isHeld, 0) == 1)
+        {
+            session.Return(this);
+        }
+    }
+
+    /// <summary>The client left.</summary>
+    public void GiveUp() => session.GiveUp(this);
+
+    InferenceOutcome IValueTaskSource<InferenceOutcome>.GetResult(short token) => _completion.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<InferenceOutcome>.GetStatus(short token) => _completion.GetStatus(token);
+
+    void IValueTaskSource<InferenceOutcome>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _completion.OnCompleted(continuation, state, token, flags);
+}

@@ -1,0 +1,382 @@
+using System.Runtime.CompilerServices;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// The requests of one model, class and objective: a bounded queue by deadline, from which the lanes of the session's
+/// devices take batches. Thread-safe; its lock is held for queue work only, never while something runs or completes.
+/// </summary>
+internal sealed class LiveSession
+{
+    /// <summary>Seconds over which goodput is smoothed.</summary>
+    private const double GoodputMemory = 5;
+
+    private readonly Lock _lock = new();
+    private readonly TimeProvider _clock;
+    private readonly long _origin;
+    private readonly SessionQueue _queue;
+    private readonly Dictionary<long, LiveRequest> _waiting = [];
+    private readonly Stack<LiveRequest> _free = [];
+    private readonly BatchTake _take = new();
+    private volatile LaneSeat[] _seats = [];
+    private TimeSpan _readAt;
+    private long _goodRead;
+    private long _nextId;
+
+    /// <param name="origin">Timestamp that all times of the server's sessions count from.</param>
+    public LiveSession(LiveSessionOptions options, TimeProvider clock, long origin)
+    {
+        Options = options;
+        _clock = clock;
+        _origin = origin;
+        _queue = new SessionQueue(Math.Max(1, options.QueueCapacity));
+        Counts = new SessionCounts(options.MaxBatch);
+        ExpectedRate = options.ExpectedRate;
+    }
+
+    public LiveSessionOptions Options { get; }
+
+    public string Name => Options.Name;
+
+    public SessionCounts Counts { get; }
+
+    /// <summary>Requests per second that the session is promised.</summary>
+    public double ExpectedRate { get; set; }
+
+    private ArrivalRate Rate { get; } = new();
+
+    /// <summary>Called when a request came and no device serves the session.</summary>
+    public Action<LiveSession>? OnUnserved { get; set; }
+
+    /// <summary>Why the plan serves only part of the expected load; null when it serves all.</summary>
+    public string? Shortage { get; set; }
+
+    public TimeSpan Now => _clock.GetElapsedTime(_origin);
+
+    public int Depth
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _queue.Count;
+            }
+        }
+    }
+
+    /// <summary>The devices that serve the session, the first to be asked first.</summary>
+    public IReadOnlyList<LaneSeat> Seats => _seats;
+
+    /// <summary>Requests per second that came lately, smoothed over about ten seconds.</summary>
+    public double SmoothedRate
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Rate.Smoothed;
+            }
+        }
+    }
+
+    /// <summary>What to plan for: the expected rate, or the measured one where that is more.</summary>
+    public PlannedLoad Load
+    {
+        get
+        {
+            var measured = Math.Max(PlannedLoad.LeastRate, SmoothedRate);
+            var rate = Math.Max(ExpectedRate, measured);
+            return new PlannedLoad(
+                new SessionSpec(Name, Options.Model, Options.Objective!.Value, rate)
+                {
+                    Pinned = [.. Options.Pinned.Select(device => $"{device}-0")],
+                },
+                ExpectedRate > 0 ? ExpectedRate : PlannedLoad.LeastRate);
+        }
+    }
+
+    /// <summary>Requests per second of the last reading alone.</summary>
+    public double RecentRate
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Rate.Recent;
+            }
+        }
+    }
+
+    /// <summary>Requests per second that were answered in time, of the last seconds.</summary>
+    public double Goodput { get; private set; }
+
+    /// <summary>Called about once a second.</summary>
+    public void ReadRate()
+    {
+        lock (_lock)
+        {
+            var now = Now;
+            var elapsed = (now - _readAt).TotalSeconds;
+            var good = Counts.Good;
+            if (elapsed > 0)
+            {
+                Goodput += (1 - Math.Exp(-elapsed / GoodputMemory)) * (((good - _goodRead) / elapsed) - Goodput);
+            }
+
+            (_readAt, _goodRead) = (now, good);
+            Rate.Read(now);
+        }
+    }
+
+    /// <summary>Sets who serves the session; requests that wait stay and are served by the new ones.</summary>
+    public void Serve(LaneSeat[] seats)
+    {
+        _seats = seats;
+        Wake();
+    }
+
+    /// <summary>Waits for a batch, runs in it, and gives the outputs to the caller to dispose.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellation)
+    {
+        var refusal = TryEnter(request, out var live);
+        if (live is null)
+        {
+            return refusal;
+        }
+
+        Wake();
+        InferenceOutcome outcome;
+        using (cancellation.UnsafeRegister(static waiting => ((LiveRequest)waiting!).GiveUp(), live))
+        {
+            outcome = await live.Completion;
+        }
+
+        if (outcome.Outputs is null)
+        {
+            Return(live);
+        }
+
+        return outcome;
+    }
+
+    /// <summary>
+    /// Moves a batch for the seat out of the queue; those that the seat's rule gives up end here. False when nothing is
+    /// to run.
+    /// </summary>
+    public bool TryTake(LaneSeat seat, ReplicaBatch batch)
+    {
+        lock (_lock)
+        {
+            batch.Clear();
+            seat.Rule.Take(_queue, Now, seat.Profile.ForDispatch, _take);
+            foreach (var dropped in _take.Dropped)
+            {
+                _waiting.Remove(dropped.Id, out var live);
+                Counts.Drop();
+                live!.End(InferenceStatus.Late, seat.WhyLate(live));
+            }
+
+            var most = Math.Min(Options.MaxBatch, seat.Profile.ForDispatch.MaxBatch);
+            foreach (var taken in _take.Batch)
+            {
+                var live = _waiting[taken.Id];
+                if (batch.Count > 0 && batch.Rows + live.Rows > most)
+                {
+                    // Rows do not fit any more: what was just taken out always finds room again.
+                    _queue.TryEnqueue(taken);
+                    continue;
+                }
+
+                _waiting.Remove(taken.Id);
+                (live.Where, live.Lane) = (LiveRequest.Stage.Running, seat.Lane);
+                batch.Add(live);
+            }
+        }
+
+        if (batch.Count == 0)
+        {
+            return false;
+        }
+
+        Counts.Batch(batch.Count);
+        return true;
+    }
+
+    /// <summary>The batch ended; every request of it gets its answer.</summary>
+    public void End(ReplicaBatch batch, InferenceOutcome outcome, TimeSpan started)
+    {
+        var now = Now;
+        var isFirst = true;
+        lock (_lock)
+        {
+            foreach (var live in batch.Requests)
+            {
+                var status = live.HasLeft ? InferenceStatus.Cancelled : outcome.Status;
+                Counts.End(status, now <= live.Deadline);
+                live.End(status, outcome.Reason, new InferenceTiming
+                {
+                    Queued = started - live.Arrival, BatchSize = batch.Rows, IsCountedElsewhere = !isFirst,
+                });
+                isFirst = false;
+            }
+
+            batch.Clear();
+        }
+    }
+
+    /// <summary>Whether requests wait, and for the first of them: its deadline, and how many there are.</summary>
+    public bool TryPeek(out TimeSpan deadline, out int waiting)
+    {
+        lock (_lock)
+        {
+            var has = _queue.TryPeek(out var first);
+            (deadline, waiting) = (first.Deadline, _queue.Count);
+            return has;
+        }
+    }
+
+    public void GiveUp(LiveRequest live)
+    {
+        lock (_lock)
+        {
+            switch (live.Where)
+            {
+                case LiveRequest.Stage.Queued:
+                    _queue.Remove(live.Id);
+                    _waiting.Remove(live.Id);
+                    Counts.End(InferenceStatus.Cancelled, false);
+                    live.End(InferenceStatus.Cancelled);
+                    break;
+                case LiveRequest.Stage.Running:
+                    live.HasLeft = true;
+                    live.Lane!.OnLeft();
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Whether nobody waits any more for the batch that runs.</summary>
+    public bool HaveAllLeft(ReplicaBatch batch)
+    {
+        lock (_lock)
+        {
+            return batch.Staying == 0;
+        }
+    }
+
+    public void Return(LiveRequest live)
+    {
+        lock (_lock)
+        {
+            if (_free.Count < Options.QueueCapacity + Options.MaxBatch)
+            {
+                _free.Push(live);
+            }
+        }
+    }
+
+    /// <summary>Ends everything that waits: the server stops or the model goes.</summary>
+    public void Abandon(string reason)
+    {
+        lock (_lock)
+        {
+            while (_queue.TryDequeue(out var waiting))
+            {
+                _waiting.Remove(waiting.Id, out var live);
+                Counts.End(InferenceStatus.Cancelled, false);
+                live!.End(InferenceStatus.Cancelled, reason);
+            }
+        }
+    }
+
+    private void Wake()
+    {
+        var seats = _seats;
+        foreach (var seat in seats)
+        {
+            if (!TryPeek(out _, out _))
+            {
+                return;
+            }
+
+            seat.Lane.TryAdvance();
+        }
+
+        if (seats.Length == 0)
+        {
+            OnUnserved?.Invoke(this);
+        }
+    }
+
+    private InferenceOutcome TryEnter(InferenceRequest request, out LiveRequest? entered)
+    {
+        entered = null;
+        var now = Now;
+        var rows = Options.IsBatched ? RowsOf(request) : 1;
+        Counts.Arrive();
+        lock (_lock)
+        {
+            Rate.Count(now);
+            if (rows < 1 || rows > Options.MaxBatch)
+            {
+                Counts.Refuse();
+                return new InferenceOutcome(InferenceStatus.Rejected, null, RowFault(rows));
+            }
+
+            var times = Times(request, now);
+            if (SessionAdmission.WhyNot(this, _seats, (now, times.Deadline), _queue.Count) is { } reason)
+            {
+                Counts.Refuse();
+                return new InferenceOutcome(InferenceStatus.NotAdmitted, null, reason);
+            }
+
+            var live = _free.TryPop(out var used) ? used : new LiveRequest(this);
+            live.Begin(request, _nextId++, rows, times);
+            if (!_queue.TryEnqueue(live.Queued))
+            {
+                Counts.Refuse();
+                _free.Push(live);
+                return new InferenceOutcome(InferenceStatus.QueueFull, null,
+                    $"{_queue.Count} requests wait for session '{Name}' (setting queue_capacity of config.json)");
+            }
+
+            _waiting.Add(live.Id, live);
+            entered = live;
+            return default;
+        }
+    }
+
+    /// <summary>Rows that the request brings; -1 when its inputs disagree.</summary>
+    private static int RowsOf(InferenceRequest request)
+    {
+        var rows = request.Inputs[0].Shape[0];
+        foreach (var input in request.Inputs)
+        {
+            if (input.Shape[0] != rows)
+            {
+                return -1;
+            }
+        }
+
+        return rows > int.MaxValue ? int.MaxValue : (int)rows;
+    }
+
+    private string RowFault(int rows) => rows < 0
+        ? "the first dimensions of the inputs differ"
+        : $"the first dimension is {rows}; 1 to {Options.MaxBatch} are possible (setting max_batch_size of " +
+            $"config.json)";
+
+    private (TimeSpan Arrival, TimeSpan Deadline) Times(InferenceRequest request, TimeSpan now)
+    {
+        var arrival = request.Arrival == 0 ? now : _clock.GetElapsedTime(_origin, request.Arrival);
+        var promised = arrival + (Options.Objective ?? LiveSessionOptions.Patience);
+        if (request.Deadline == 0)
+        {
+            return (arrival, promised);
+        }
+
+        // The client's own deadline counts, be it nearer or, where it names an objective of its own, farther.
+        return (arrival, _clock.GetElapsedTime(_origin, request.Deadline));
+    }
+}

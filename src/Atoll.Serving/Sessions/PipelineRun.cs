@@ -1,0 +1,192 @@
+using System.Runtime.InteropServices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// One request on its way through a query: each stage starts when those that it waits for have ended. The first stage
+/// that does not complete ends the query and stops the others.
+/// </summary>
+internal sealed class PipelineRun(
+    PipelineModel pipeline, InferenceRequest request, (long Arrival, long Deadline) times) : IInferenceOutputs
+{
+    private readonly Dictionary<string, Task<StageResult?>> _stages = [];
+    private InferenceOutcome? _failure;
+
+    public async ValueTask<InferenceOutcome> RunAsync(CancellationToken cancellation)
+    {
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        foreach (var stage in pipeline.Stages)
+        {
+            _stages[stage.Stage.Name] = RunStageAsync(stage, stopping);
+        }
+
+        await Task.WhenAll(_stages.Values);
+        return _failure ?? new InferenceOutcome(InferenceStatus.Completed, this);
+    }
+
+    public ReadOnlySpan<long> Shape(int output) => Output(output).Shape;
+
+    public ReadOnlySpan<byte> Data(int output) => Output(output).Data.Span;
+
+    public void Dispose()
+    {
+        // The results are plain arrays.
+    }
+
+    private InputTensor Output(int output)
+    {
+        var source = pipeline.Spec.Outputs[output];
+        if (_stages[source.Stage!].Result is { } result)
+        {
+            return result.Tensors[source.Source];
+        }
+
+        // The branch was not taken: the output is there and has no rows.
+        long[] shape = [.. pipeline.Metadata.Outputs[output].Shape.Select(dimension => Math.Max(0, dimension))];
+        shape[0] = 0;
+        return new InputTensor(shape, ReadOnlyMemory<byte>.Empty);
+    }
+
+    /// <summary>The stage's outputs; null when it was not run.</summary>
+    private async Task<StageResult?> RunStageAsync(StageSession stage, CancellationTokenSource stopping)
+    {
+        foreach (var before in stage.Stage.Before)
+        {
+            if (await _stages[before] is null)
+            {
+                return null;
+            }
+        }
+
+        if (_failure is not null || !IsTaken(stage.Stage.When))
+        {
+            return null;
+        }
+
+        var inputs = stage.Model.Metadata.Inputs.Select(input => Source(stage, input)).ToArray();
+        var result = new StageResult(stage.Model.Metadata.Outputs);
+        var rows = stage.Model.IsBatched ? (int)inputs[0].Shape[0] : 1;
+        var part = stage.Model.IsBatched ? stage.Session.Options.MaxBatch : 1;
+        for (var row = 0; row < rows; row += part)
+        {
+            var outcome = await InferAsync(
+                stage, [.. inputs.Select(input => Part(input, row, Math.Min(part, rows - row)))], stopping.Token);
+            if (outcome.Status != InferenceStatus.Completed)
+            {
+                await FailAsync(stage, outcome, stopping);
+                return null;
+            }
+
+            using var outputs = outcome.Outputs!;
+            result.Add(outputs);
+        }
+
+        return rows == 0 ? null : result.Joined();
+    }
+
+    private ValueTask<InferenceOutcome> InferAsync(
+        StageSession stage, InputTensor[] inputs, CancellationToken cancellation)
+    {
+        var own = new InferenceRequest
+        {
+            Inputs = inputs,
+            Class = stage.Session.Options.Class,
+            Priority = request.Priority,
+            Arrival = times.Arrival,
+
+            // What earlier stages saved is this stage's to use; what later ones need is not.
+            Deadline = times.Deadline - pipeline.TicksOf(stage.After),
+        };
+        for (var i = 0; i < stage.Model.Metadata.Outputs.Length; i++)
+        {
+            own.Outputs.Add(new OutputRequest(i, Binary: true));
+        }
+
+        return stage.Session.InferAsync(own, cancellation);
+    }
+
+    private async Task FailAsync(StageSession stage, InferenceOutcome outcome, CancellationTokenSource stopping)
+    {
+        _failure ??= outcome with { Outputs = null, Reason = $"stage '{stage.Stage.Name}': {outcome.Reason}" };
+        await stopping.CancelAsync();
+    }
+
+    private InputTensor Source(StageSession stage, TensorMetadata input)
+    {
+        var given = stage.Stage.Inputs.First(own => own.Name == input.Name);
+        return given.Stage is null
+            ? request.Inputs[Array.FindIndex(pipeline.Metadata.Inputs, own => own.Name == given.Source)]
+            : _stages[given.Stage].Result!.Tensors[given.Source];
+    }
+
+    private bool IsTaken(PipelineCondition? when)
+    {
+        if (when is null)
+        {
+            return true;
+        }
+
+        var stage = pipeline.Stages.First(stage => stage.Stage.Name == when.Of.Stage);
+        var type = stage.Model.Metadata.Outputs.First(output => output.Name == when.Of.Source).Type;
+        var data = _stages[when.Of.Stage!].Result!.Tensors[when.Of.Source].Data.Span;
+        var size = type.SizeInBytes();
+        return (when.Index + 1) * size <= data.Length && Value(type, data[(when.Index * size)..]) >= when.AtLeast;
+    }
+
+    private static double Value(ElementType type, ReadOnlySpan<byte> at) => type switch
+    {
+        ElementType.Float32 => MemoryMarshal.Read<float>(at),
+        ElementType.Float64 => MemoryMarshal.Read<double>(at),
+        ElementType.Int32 => MemoryMarshal.Read<int>(at),
+        ElementType.Int64 => MemoryMarshal.Read<long>(at),
+        ElementType.UInt8 or ElementType.Bool => at[0],
+        _ => double.NaN,
+    };
+
+    private static InputTensor Part(InputTensor tensor, int row, int rows)
+    {
+        if (tensor.Shape.Length == 0 || tensor.Shape[0] == rows)
+        {
+            return tensor;
+        }
+
+        var rowBytes = tensor.Data.Length / (int)tensor.Shape[0];
+        return new InputTensor([rows, .. tensor.Shape[1..]], tensor.Data.Slice(row * rowBytes, rows * rowBytes));
+    }
+}
+
+/// <summary>The outputs of a stage, put together from its parts.</summary>
+internal sealed class StageResult(TensorMetadata[] outputs)
+{
+    private readonly List<(long[] Shape, byte[] Data)>[] _parts =
+        [.. outputs.Select(_ => new List<(long[], byte[])>())];
+
+    public Dictionary<string, InputTensor> Tensors { get; } = [];
+
+    public void Add(IInferenceOutputs part)
+    {
+        for (var i = 0; i < _parts.Length; i++)
+        {
+            _parts[i].Add((part.Shape(i).ToArray(), part.Data(i).ToArray()));
+        }
+    }
+
+    public StageResult Joined()
+    {
+        for (var i = 0; i < _parts.Length; i++)
+        {
+            var parts = _parts[i];
+            var (shape, data) = parts[0];
+            if (parts.Count > 1)
+            {
+                shape = [parts.Sum(part => part.Shape[0]), .. shape[1..]];
+                data = [.. parts.SelectMany(part => part.Data)];
+            }
+
+            Tensors[outputs[i].Name] = new InputTensor(shape, data);
+        }
+
+        return this;
+    }
+}

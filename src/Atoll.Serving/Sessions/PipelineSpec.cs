@@ -1,0 +1,42 @@
+namespace Atoll.Serving;
+
+/// <summary>
+/// A query that is served like a model: stages that run models, fed by the query's inputs or by outputs of stages
+/// before.
+/// </summary>
+public sealed record PipelineSpec
+{
+    public required string Name { get; init; }
+
+    public required TimeSpan Objective { get; init; }
+
+    /// <summary>Queries per second to plan for before any were counted.</summary>
+    public double ExpectedRate { get; init; }
+
+    public required IReadOnlyList<PipelineStage> Stages { get; init; }
+
+    /// <summary>Where each output of the query comes from.</summary>
+    public required IReadOnlyList<PipelineTensor> Outputs { get; init; }
+}
+
+/// <summary>One stage: a model, where its inputs come from, and the condition under which it runs at all.</summary>
+public sealed record PipelineStage(string Name, string Model, IReadOnlyList<PipelineTensor> Inputs)
+{
+    public PipelineCondition? When { get; init; }
+
+    /// <summary>Mean number of rows that one query brings it: what a stage before it finds.</summary>
+    public double Gamma { get; init; } = 1;
+
+    /// <summary>Names of the stages that it waits for.</summary>
+    public IReadOnlySet<string> Before =>
+        Inputs.Select(input => input.Stage).Append(When?.Of.Stage).OfType<string>().ToHashSet();
+}
+
+/// <summary>A named tensor and its source: an output of a stage, or where that is null an input of the query.</summary>
+public sealed record PipelineTensor(string Name, string? Stage, string Source);
+
+/// <summary>
+/// The branch is taken where the element of a stage's output is at least so much; the probability is how often that is
+/// expected.
+/// </summary>
+public sealed record PipelineCondition(PipelineTensor Of, int Index, double AtLeast, double Probability);

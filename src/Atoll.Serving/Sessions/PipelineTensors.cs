@@ -1,0 +1,88 @@
+namespace Atoll.Serving;
+
+/// <summary>Checks that the tensors of a query fit each other, and derives the query's own.</summary>
+internal static class PipelineTensors
+{
+    /// <summary>Name, inputs and outputs of the query as a client sees it.</summary>
+    public static ModelMetadata Describe(PipelineSpec spec, IReadOnlyList<StageSession> stages)
+    {
+        var inputs = new Dictionary<string, TensorMetadata>();
+        foreach (var stage in stages)
+        {
+            foreach (var input in stage.Stage.Inputs.Where(input => input.Stage is null))
+            {
+                var tensor = Find(stage.Model.Metadata.Inputs, input.Name, spec, stage.Stage);
+                if (inputs.TryGetValue(input.Source, out var known) && !Fits(known, tensor))
+                {
+                    throw Wrong(spec, $"input '{input.Source}' is {Show(known)} for one stage and {Show(tensor)} for " +
+                        $"stage '{stage.Stage.Name}'");
+                }
+
+                inputs[input.Source] = tensor with { Name = input.Source };
+            }
+        }
+
+        return new ModelMetadata
+        {
+            Name = spec.Name,
+            Platform = "atoll_query",
+            Inputs = [.. inputs.Values],
+            Outputs = [.. spec.Outputs.Select(output => Output(spec, stages, output) with { Name = output.Name })],
+        };
+    }
+
+    /// <summary>Every stage's inputs are all given, by tensors of their type and shape.</summary>
+    /// <exception cref="ServingException">Something does not fit.</exception>
+    public static void Check(PipelineSpec spec, IReadOnlyList<StageSession> stages)
+    {
+        foreach (var stage in stages)
+        {
+            foreach (var wanted in stage.Model.Metadata.Inputs)
+            {
+                var given = stage.Stage.Inputs.FirstOrDefault(input => input.Name == wanted.Name) ?? throw Wrong(
+                    spec, $"stage '{stage.Stage.Name}': input '{wanted.Name}' of model '{stage.Model.Name}' is " +
+                        $"missing");
+                if (given.Stage is not null && Output(spec, stages, given) is var source && !Fits(source, wanted))
+                {
+                    throw Wrong(
+                        spec, $"stage '{stage.Stage.Name}': '{given.Stage}.{given.Source}' is {Show(source)}, " +
+                        $"and input '{wanted.Name}' needs {Show(wanted)}");
+                }
+            }
+
+            foreach (var given in stage.Stage.Inputs)
+            {
+                Find(stage.Model.Metadata.Inputs, given.Name, spec, stage.Stage);
+            }
+
+            if (stage.Stage.When is { } when)
+            {
+                Output(spec, stages, when.Of);
+            }
+        }
+    }
+
+    private static TensorMetadata Output(PipelineSpec spec, IReadOnlyList<StageSession> stages, PipelineTensor tensor)
+    {
+        var stage = stages.FirstOrDefault(stage => stage.Stage.Name == tensor.Stage)
+            ?? throw Wrong(
+                spec, $"'{tensor.Name}' is to come from '{tensor.Stage}.{tensor.Source}', which is no stage");
+        return Find(stage.Model.Metadata.Outputs, tensor.Source, spec, stage.Stage);
+    }
+
+    private static TensorMetadata Find(
+        TensorMetadata[] tensors, string name, PipelineSpec spec, PipelineStage stage) =>
+        Array.Find(tensors, tensor => tensor.Name == name) ?? throw Wrong(
+            spec, $"stage '{stage.Name}': model '{stage.Model}' has no '{name}'; it has " +
+            string.Join(", ", tensors.Select(tensor => $"'{tensor.Name}'")));
+
+    private static bool Fits(TensorMetadata given, TensorMetadata wanted) =>
+        given.Type == wanted.Type && given.Shape.Length == wanted.Shape.Length &&
+        given.Shape.Zip(wanted.Shape).All(pair =>
+            pair.First == pair.Second || pair.First < 0 || pair.Second < 0);
+
+    private static string Show(TensorMetadata tensor) => $"{tensor.Type}[{string.Join(',', tensor.Shape)}]";
+
+    private static ServingException Wrong(PipelineSpec spec, string what) =>
+        new(ServingError.InvalidPlan, $"query '{spec.Name}': {what}");
+}

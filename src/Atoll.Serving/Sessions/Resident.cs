@@ -1,0 +1,65 @@
+namespace Atoll.Serving;
+
+/// <summary>
+/// A replica that is ready on a device, with its profile and the batches that hold it. It can be taken away only while
+/// nothing holds it, and nothing holds it once it is leaving. Thread-safe.
+/// </summary>
+internal sealed class Resident(IReplica replica, LiveProfile profile)
+{
+    private const int Leaving = int.MinValue;
+
+    private int _holders;
+    private long _lastUsed;
+    private volatile TaskCompletionSource? _freed;
+
+    public IReplica Replica => replica;
+
+    public LiveProfile Profile => profile;
+
+    public bool IsLeaving => Volatile.Read(ref _holders) < 0;
+
+    /// <summary>When it was last held, as the device's count of uses: a larger number is more recent.</summary>
+    public long LastUsed => Interlocked.Read(ref _lastUsed);
+
+    public void Touch(long use) => Interlocked.Exchange(ref _lastUsed, use);
+
+    /// <summary>False when the replica is leaving.</summary>
+    public bool TryHold()
+    {
+        while (Volatile.Read(ref _holders) is >= 0 and var holders)
+        {
+            if (Interlocked.CompareExchange(ref _holders, holders + 1, holders) == holders)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0)
+        {
+            _freed?.TrySetResult();
+        }
+    }
+
+    /// <summary>Ends when nothing held the replica for a moment.</summary>
+    public Task FreedAsync()
+    {
+        var freed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _freed = freed;
+
+        // Looked at after it was set: who lets go before that is seen here, who does later sees it.
+        if (Volatile.Read(ref _holders) <= 0)
+        {
+            freed.TrySetResult();
+        }
+
+        return freed.Task;
+    }
+
+    /// <summary>From now on nobody can hold it; false while someone does.</summary>
+    public bool TryLeave() => Interlocked.CompareExchange(ref _holders, Leaving, 0) == 0;
+}

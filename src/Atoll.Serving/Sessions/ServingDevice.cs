@@ -1,0 +1,178 @@
+using Atoll.Devices;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// A backend with its two lanes and the models that are loaded on it. Loading and evicting are done one at a time; what
+/// serves is not touched by them.
+/// </summary>
+internal sealed class ServingDevice : IAsyncDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<HostedModel, Resident> _residents = [];
+    private readonly DeviceLane[] _lanes;
+    private readonly TimeProvider _clock;
+    private long _uses;
+
+    public ServingDevice(IBackend backend, TimeProvider clock, long origin)
+    {
+        Backend = backend;
+        _clock = clock;
+        _lanes = [.. Enum.GetValues<WorkClass>().Select(
+            workClass => new DeviceLane(backend.Name, workClass, clock, origin))];
+    }
+
+    public IBackend Backend { get; }
+
+    public string Name => Backend.Name;
+
+    /// <summary>Held by whoever loads or evicts.</summary>
+    public SemaphoreSlim Loading { get; } = new(1);
+
+    /// <summary>Models that were evicted to make room.</summary>
+    public int Evictions { get; private set; }
+
+    public long MemoryInUseBytes => Residents.Sum(pair => pair.Value.Replica.MemoryBytes);
+
+    public IReadOnlyList<KeyValuePair<HostedModel, Resident>> Residents
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _residents];
+            }
+        }
+    }
+
+    public DeviceLane Lane(WorkClass workClass) => _lanes[(int)workClass];
+
+    public Resident? Find(HostedModel model)
+    {
+        lock (_lock)
+        {
+            var found = _residents.GetValueOrDefault(model);
+            found?.Touch(++_uses);
+            return found;
+        }
+    }
+
+    /// <summary>
+    /// The model's replica here, loaded if need be; models that <paramref name="mayGo"/> names are evicted, least
+    /// recently used first, while it does not fit.
+    /// </summary>
+    /// <exception cref="DeviceException">It does not fit, with everything gone that may go.</exception>
+    public async Task<Resident> RequireAsync(
+        HostedModel model, Func<HostedModel, bool> mayGo, CancellationToken cancellation)
+    {
+        await Loading.WaitAsync(cancellation);
+        try
+        {
+            if (Find(model) is { } known)
+            {
+                return known;
+            }
+
+            var replica = await LoadAsync(model, mayGo, cancellation);
+            var resident = new Resident(replica, await ProfileAsync(model, replica));
+            lock (_lock)
+            {
+                resident.Touch(++_uses);
+                _residents.Add(model, resident);
+            }
+
+            return resident;
+        }
+        finally
+        {
+            Loading.Release();
+        }
+    }
+
+    /// <summary>Takes a model away when nothing runs on it; false when something does, or it is not here.</summary>
+    public async Task<bool> TryEvictAsync(HostedModel model)
+    {
+        Resident? resident;
+        lock (_lock)
+        {
+            resident = _residents.GetValueOrDefault(model);
+            if (resident is null || !resident.TryLeave())
+            {
+                return false;
+            }
+
+            _residents.Remove(model);
+        }
+
+        await resident.Replica.DisposeAsync();
+        return true;
+    }
+
+    /// <summary>The model's replica here, without counting it as a use; null when it is not loaded.</summary>
+    public Resident? Peek(HostedModel model)
+    {
+        lock (_lock)
+        {
+            return _residents.GetValueOrDefault(model);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var (model, _) in Residents)
+        {
+            await TryEvictAsync(model);
+        }
+
+        Array.ForEach(_lanes, lane => lane.Dispose());
+        await Backend.DisposeAsync();
+        Loading.Dispose();
+    }
+
+    private async Task<IReplica> LoadAsync(
+        HostedModel model, Func<HostedModel, bool> mayGo, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                return await Backend.LoadAsync(model.Source, cancellation);
+            }
+            catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
+            {
+                if (!await EvictOneAsync(mayGo))
+                {
+                    throw;
+                }
+            }
+        }
+    }
+
+    private async Task<bool> EvictOneAsync(Func<HostedModel, bool> mayGo)
+    {
+        foreach (var (model, _) in Residents.OrderBy(pair => pair.Value.LastUsed))
+        {
+            if (mayGo(model) && await TryEvictAsync(model))
+            {
+                Evictions++;
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>What is known of the model on this device; else its profile file; else a measurement.</summary>
+    private async Task<LiveProfile> ProfileAsync(HostedModel model, IReplica replica)
+    {
+        if (model.Profiles.TryGetValue(Name, out var known))
+        {
+            return known;
+        }
+
+        var profile = SessionProfiles.Read(model, replica, Name)
+            ?? await SessionProfiles.MeasureAsync(model, replica, Name, _clock);
+        model.MemoryBytes = Math.Max(model.MemoryBytes, replica.MemoryBytes);
+        return model.Profiles[Name] = new LiveProfile(profile, _clock);
+    }
+}

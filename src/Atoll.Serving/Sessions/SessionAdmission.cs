@@ -1,0 +1,50 @@
+using System.Globalization;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Refuses at the door what is sure to miss its deadline, with a reason, so that the client can go elsewhere at once.
+/// Only a certain miss is refused: every device of the session is taken to be free for it alone.
+/// </summary>
+internal static class SessionAdmission
+{
+    /// <summary>Null when the request may wait; else why it may not.</summary>
+    public static string? WhyNot(
+        LiveSession session, LaneSeat[] seats, (TimeSpan Now, TimeSpan Deadline) times, int waiting)
+    {
+        var left = times.Deadline - times.Now;
+        if (left <= TimeSpan.Zero)
+        {
+            return "the deadline has passed";
+        }
+
+        if (seats.Length == 0)
+        {
+            return session.OnUnserved is null
+                ? $"no device serves session '{session.Name}'{(session.Shortage is { } why ? $": {why}" : "")}"
+                : null;
+        }
+
+        var alone = TimeSpan.MaxValue;
+        var perSecond = 0.0;
+        foreach (var seat in seats)
+        {
+            var profile = seat.Profile.ForDispatch;
+            alone = profile.Latency(1) < alone ? profile.Latency(1) : alone;
+            perSecond += profile.Throughput(profile.BestThroughputBatch(TimeSpan.MaxValue));
+        }
+
+        if (alone > left)
+        {
+            return $"alone it takes {Ms(alone)} ms, and {Ms(left)} ms are left";
+        }
+
+        var wait = TimeSpan.FromSeconds(waiting / perSecond);
+        return wait + alone > left
+            ? $"{waiting} requests wait for session '{session.Name}' and take {Ms(wait)} ms at best; {Ms(left)} ms " +
+              $"are left{(session.Shortage is { } shortage ? $"; {shortage}" : "")}"
+            : null;
+    }
+
+    private static string Ms(TimeSpan time) => time.TotalMilliseconds.ToString("0.#", CultureInfo.InvariantCulture);
+}

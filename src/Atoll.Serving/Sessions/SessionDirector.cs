@@ -1,0 +1,394 @@
+using Atoll.Devices;
+using Atoll.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Serves models in sessions on several devices: loads and measures them, plans which device runs which session with
+/// which batch, and plans anew when the load changes. Moves never fail a request: those that wait stay in the session's
+/// queue, those that run hold their replica. Thread-safe.
+/// </summary>
+public sealed partial class SessionDirector : IAsyncDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private readonly long _origin;
+    private readonly ServingDevice[] _devices;
+    private readonly List<HostedModel> _models = [];
+    private readonly List<PipelineModel> _queries = [];
+    private readonly SemaphoreSlim _planning = new(1);
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SessionPlanning _plans;
+    private readonly EpochTrigger _trigger;
+    private Task _ticking = Task.CompletedTask;
+
+    /// <param name="backends">At least one, with unique names; owned by the director from then on.</param>
+    public SessionDirector(
+        IReadOnlyList<IBackend> backends, SessionDirectorOptions options, TimeProvider clock, ILoggerFactory loggers)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(backends.Count);
+        (_clock, Options) = (clock, options);
+        _logger = loggers.CreateLogger<SessionDirector>();
+        _origin = clock.GetTimestamp();
+        _devices = [.. backends.Select(backend => new ServingDevice(backend, clock, _origin))];
+        _plans = new SessionPlanning(_devices, options);
+        _trigger = new EpochTrigger(options);
+    }
+
+    public SessionDirectorOptions Options { get; }
+
+    /// <summary>The plan in force.</summary>
+    public ServingPlan Plan => _plans.Current;
+
+    /// <summary>Sessions, devices and queries as they are now.</summary>
+    public DirectorStatus Status => StatusReading.Of(this);
+
+    internal IReadOnlyList<ServingDevice> Devices => _devices;
+
+    internal IReadOnlyList<HostedModel> Models
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _models];
+            }
+        }
+    }
+
+    internal IReadOnlyList<PipelineModel> Queries
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _queries];
+            }
+        }
+    }
+
+    internal TimeSpan Now => _clock.GetElapsedTime(_origin);
+
+    /// <summary>
+    /// Begins to read rates and to plan; before that, plans are made only when a model comes or goes.
+    /// </summary>
+    public void Start() => _ticking = TickAsync(_stopping.Token);
+
+    /// <summary>Reads, compiles, loads and measures a model, and serves it.</summary>
+    /// <exception cref="ModelException">The file or a program of it is wrong.</exception>
+    /// <exception cref="ServingException">The model cannot be served as configured.</exception>
+    /// <exception cref="DeviceException">It fits no device.</exception>
+    public async Task<IServedModel> LoadAsync(
+        ModelSource source, ModelConfiguration configuration, ModelLimits limits, CancellationToken cancellationToken)
+    {
+        var file = OnnxModel.Load(source.Path, limits);
+        cancellationToken.ThrowIfCancellationRequested();
+        var sizes = BatchSizes.UpTo(Math.Max(1, configuration.MaxBatchSize)).Count;
+        var compiled = ModelCompiler.Compile(
+            file.Graph, new CompileOptions { Limits = limits, PlanCacheCapacity = sizes + 1 });
+        return await HostAsync(new ReplicaSource(source, configuration, compiled), cancellationToken);
+    }
+
+    /// <summary>
+    /// Sets the load that sessions are promised, in requests per second by session name, and plans for it.
+    /// </summary>
+    public Task ExpectAsync(IReadOnlyDictionary<string, double> rates, CancellationToken cancellationToken)
+    {
+        foreach (var session in Models.SelectMany(model => model.Sessions))
+        {
+            session.ExpectedRate = rates.GetValueOrDefault(session.Name, session.ExpectedRate);
+        }
+
+        return PlanAsync("the expected load changed", cancellationToken);
+    }
+
+    /// <summary>
+    /// The largest factor by which these rates, in requests per second by session name, can be multiplied so that a plan
+    /// from what batches take now still carries them all.
+    /// </summary>
+    public double PlannedCapacity(IReadOnlyDictionary<string, double> rates)
+    {
+        var models = Models;
+        var packing = new SessionPacking(models, _devices, Options);
+        var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
+            .Select(session => session.Load.Session with { Rate = rates.GetValueOrDefault(session.Name) });
+        return packing.Capacity([.. loads]);
+    }
+
+    /// <summary>Serves a query over models that are loaded already.</summary>
+    /// <exception cref="ServingException">A model is missing, tensors do not fit, or the objective is too short.
+    /// </exception>
+    public async Task<IServedModel> LoadQueryAsync(PipelineSpec spec, CancellationToken cancellationToken)
+    {
+        PipelineModel query;
+        lock (_lock)
+        {
+            query = new PipelineModel(this, spec, PipelineLoader.Open(spec, _models, _devices, Options), _clock);
+            _queries.Add(query);
+        }
+
+        await PlanAsync("a query came", cancellationToken);
+        return query;
+    }
+
+    /// <summary>Serves the query no more.</summary>
+    internal async ValueTask RemoveAsync(PipelineModel query)
+    {
+        lock (_lock)
+        {
+            _queries.Remove(query);
+            foreach (var stage in query.Stages)
+            {
+                stage.Model.Close(stage.Session);
+            }
+        }
+
+        await PlanAsync("a query left", CancellationToken.None);
+        foreach (var stage in query.Stages)
+        {
+            stage.Session.Serve([]);
+            stage.Session.Abandon($"query '{query.Spec.Name}' is unloaded");
+        }
+    }
+
+    /// <summary>Loads and serves a model that was compiled before; owns it from then on.</summary>
+    internal async Task<IServedModel> HostAsync(ReplicaSource source, CancellationToken cancellation)
+    {
+        SessionChecks.Require(source, _devices);
+        var model = new HostedModel(source, _clock, _origin);
+        foreach (var session in model.Sessions)
+        {
+            session.OnUnserved = _ => StartLoad(model);
+        }
+
+        try
+        {
+            await PlaceFirstAsync(model, cancellation);
+        }
+        catch
+        {
+            await EvictAsync(model);
+            source.Model.Dispose();
+            throw;
+        }
+
+        lock (_lock)
+        {
+            _models.Add(model);
+        }
+
+        await PlanAsync("a model came", cancellation);
+        return new SessionModel(this, model);
+    }
+
+    /// <summary>Serves the model no more: what waits is cancelled, what runs ends first.</summary>
+    internal async ValueTask RemoveAsync(HostedModel model)
+    {
+        lock (_lock)
+        {
+            _models.Remove(model);
+        }
+
+        await PlanAsync("a model left", CancellationToken.None);
+        foreach (var session in model.Sessions)
+        {
+            session.OnUnserved = null;
+            session.Serve([]);
+            session.Abandon($"model '{model.Name}' is unloaded");
+        }
+
+        await EvictAsync(model);
+        model.Source.Model.Dispose();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var model in Models)
+        {
+            await RemoveAsync(model);
+        }
+
+        foreach (var device in _devices)
+        {
+            await device.DisposeAsync();
+        }
+
+        _stopping.Dispose();
+        _planning.Dispose();
+    }
+
+    /// <summary>One look at rates and profiles; plans when it is due.</summary>
+    internal async Task LookAsync(CancellationToken cancellation)
+    {
+        var models = Models;
+        foreach (var model in models)
+        {
+            foreach (var session in model.Sessions)
+            {
+                session.ReadRate();
+            }
+
+            foreach (var profile in model.Profiles.Values)
+            {
+                profile.Correct();
+            }
+        }
+
+        var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
+            .Select(session => new SessionLoad(_plans.PlannedRate(session), session.RecentRate));
+        if (_trigger.IsDue(Now, [.. loads]))
+        {
+            await PlanAsync("the load changed or the epoch ended", cancellation);
+        }
+    }
+
+    /// <summary>Makes a plan and puts it into force: replicas first, then lanes, then sessions.</summary>
+    internal async Task PlanAsync(string why, CancellationToken cancellation)
+    {
+        await _planning.WaitAsync(cancellation);
+        try
+        {
+            var models = Models;
+            var plan = _plans.Make(models);
+            await LoadPlannedAsync(models, plan, cancellation);
+            _plans.PutInForce(plan, models);
+            _trigger.Planned(Now);
+            LogPlanned(why, plan.Devices.Count, plan.Moves, plan.Unplaced.Count);
+        }
+        finally
+        {
+            _planning.Release();
+        }
+    }
+
+    private async Task TickAsync(CancellationToken cancellation)
+    {
+        using var timer = new PeriodicTimer(Options.Tick, _clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellation))
+            {
+                try
+                {
+                    await LookAsync(cancellation);
+                }
+                catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+                {
+                    // The plan in force stays; the next look tries again.
+                    LogPlanFailed(e.Message);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+        }
+    }
+
+    /// <summary>
+    /// Loads and measures a new model on every device that may run it, evicting idle models only for the first.
+    /// </summary>
+    private async Task PlaceFirstAsync(HostedModel model, CancellationToken cancellation)
+    {
+        DeviceException? refused = null;
+        var isPlaced = false;
+        foreach (var device in _devices.Where(device => SessionPlanning.MayRun(model, device)))
+        {
+            try
+            {
+                await device.RequireAsync(model, other => !isPlaced && other.IsIdle, cancellation);
+                isPlaced = true;
+            }
+            catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
+            {
+                refused = e;
+            }
+        }
+
+        if (!isPlaced)
+        {
+            throw refused!;
+        }
+    }
+
+    private async Task LoadPlannedAsync(
+        IReadOnlyList<HostedModel> models, ServingPlan plan, CancellationToken cancellation)
+    {
+        foreach (var device in _devices)
+        {
+            var planned = SessionPlanning.ModelsOn(device, plan, models);
+            foreach (var model in planned)
+            {
+                await device.RequireAsync(model, other => !planned.Contains(other), cancellation);
+            }
+        }
+    }
+
+    // Runs by itself: it answers for its own faults.
+    private void StartLoad(HostedModel model) => _ = LoadOnDemandAsync(model);
+
+    /// <summary>
+    /// A request waits for a model that is loaded nowhere: loads it where most memory is free, in place of idle models.
+    /// </summary>
+    private async Task LoadOnDemandAsync(HostedModel model)
+    {
+        if (!model.TryBeginLoad())
+        {
+            return;
+        }
+
+        try
+        {
+            await _planning.WaitAsync(_stopping.Token);
+            try
+            {
+                var device = _devices.Where(device => SessionPlanning.MayRun(model, device))
+                    .MaxBy(device => device.Backend.MemoryBytes - device.MemoryInUseBytes)!;
+                await device.RequireAsync(model, other => other.IsIdle, _stopping.Token);
+                _plans.PutInForce(_plans.Current, Models);
+            }
+            finally
+            {
+                _planning.Release();
+            }
+        }
+        catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+        {
+            foreach (var session in model.Sessions)
+            {
+                session.Abandon($"model '{model.Name}' could not be loaded: {e.Message}");
+            }
+
+            LogPlanFailed(e.Message);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+        }
+        finally
+        {
+            model.EndLoad();
+        }
+    }
+
+    /// <summary>Takes the model off all devices, waiting for batches that run.</summary>
+    private async Task EvictAsync(HostedModel model)
+    {
+        foreach (var device in _devices)
+        {
+            while (device.Peek(model) is { } resident && !await device.TryEvictAsync(model))
+            {
+                await resident.FreedAsync();
+            }
+        }
+    }
+
+    [LoggerMessage(EventId = 30, Level = LogLevel.Debug,
+        Message = "Planned, because {Why}: {Devices} devices in use, {Moves} moves, {Unplaced} sessions short")]
+    private partial void LogPlanned(string why, int devices, int moves, int unplaced);
+
+    [LoggerMessage(EventId = 31, Level = LogLevel.Warning, Message = "The plan could not be carried out: {Reason}")]
+    private partial void LogPlanFailed(string reason);
+}

@@ -1,0 +1,60 @@
+using Atoll.Devices;
+
+namespace Atoll.Serving;
+
+/// <summary>Reads a director's state while it serves.</summary>
+internal static class StatusReading
+{
+    public static DirectorStatus Of(SessionDirector director) => new(
+        [.. director.Models.SelectMany(model => model.Sessions).Select(Of)],
+        [.. director.Devices.Select(device => Of(device, director.Plan))],
+        [.. director.Queries.Select(Of)]);
+
+    private static SessionStatus Of(LiveSession session) => new()
+    {
+        Name = session.Name,
+        Model = session.Options.Model,
+        Class = session.Options.Class,
+        Objective = session.Options.Objective,
+        IsPlanned = session.Options.IsPlanned,
+        ExpectedRate = session.ExpectedRate,
+        Rate = session.SmoothedRate,
+        Goodput = session.Goodput,
+        Counts = CountStatus.Of(session.Counts),
+        Depth = session.Depth,
+        Batches = [.. session.Counts.Batches],
+        Seats = [.. session.Seats.Select(Of)],
+        Shortage = session.Shortage,
+    };
+
+    private static SeatStatus Of(LaneSeat seat)
+    {
+        var profile = seat.Profile.ForPlanning;
+        return new SeatStatus(
+            seat.Lane.Device, seat.Session.Name, seat.Batch, seat.Rate,
+            profile.Latency(Math.Min(seat.Batch, profile.MaxBatch)), seat.WorstLatency, seat.Why);
+    }
+
+    private static DeviceStatus Of(ServingDevice device, ServingPlan plan)
+    {
+        var planned = plan.Devices.FirstOrDefault(own => own.Kind == device.Name);
+        var lanes = Enum.GetValues<WorkClass>().Select(device.Lane).ToArray();
+        return new DeviceStatus
+        {
+            Name = device.Name,
+            MemoryBytes = device.Backend.MemoryBytes,
+            MemoryInUseBytes = device.MemoryInUseBytes,
+            Busy = lanes.Aggregate(TimeSpan.Zero, (sum, lane) => sum + lane.Busy),
+            Evictions = device.Evictions,
+            Occupancy = planned?.Occupancy ?? 0,
+            Cycle = planned?.Cycle ?? TimeSpan.Zero,
+            Seats = [.. lanes.SelectMany(lane => lane.Seats).Select(Of)],
+            Profiles = [.. device.Residents.Select(pair => pair.Value.Profile.ForPlanning)],
+        };
+    }
+
+    private static QueryStatus Of(PipelineModel query) => new(
+        query.Spec.Name, query.Spec.Objective, CountStatus.Of(query.Counts),
+        [.. query.Stages.Select(stage => new QueryStageStatus(
+            stage.Stage.Name, stage.Model.Name, stage.Session.Name, stage.Budget, [.. stage.Stage.Before]))]);
+}

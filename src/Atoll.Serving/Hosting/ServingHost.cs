@@ -55,7 +55,7 @@ public sealed partial class ServingHost : IAsyncDisposable
         _protocol = new ProtocolEndpoints(options, _repository, repositoryEndpoints, new InferenceHandler(_clock));
         _access = new AccessControl(options.Tokens);
         _requests = new InFlightRequests(options.MaxConcurrentRequests);
-        _metrics = new MetricsPage(_repository, _requests, services.Monitor);
+        _metrics = new MetricsPage(_repository, _requests, services.Monitor, services.Sessions);
         _events = new LiveEvents(_repository, services.Monitor, _clock, options.MaxEventClients);
         _assets = new Dictionary<string, StaticAsset>(services.Assets)
         {

@@ -4,7 +4,8 @@ using Atoll.Devices;
 namespace Atoll.Serving;
 
 /// <summary>Everything that GET /metrics tells.</summary>
-internal sealed class MetricsPage(ModelRepository repository, InFlightRequests requests, IDeviceMonitor? monitor)
+internal sealed class MetricsPage(
+    ModelRepository repository, InFlightRequests requests, IDeviceMonitor? monitor, SessionDirector? director)
 {
     private readonly long[] _answers = new long[600];
 
@@ -26,6 +27,11 @@ internal sealed class MetricsPage(ModelRepository repository, InFlightRequests r
         ModelEntry[] ready = [.. entries.Where(entry => entry.State == ModelState.Ready)];
         WriteModels(text, ready);
         TritonMetrics.Write(text, ready);
+        if (director is not null)
+        {
+            SessionMetrics.Write(text, director.Status);
+        }
+
         if (monitor is not null)
         {
             WriteDevice(text, monitor);

@@ -25,6 +25,24 @@ public sealed record ModelSource(string Name, string Version, string Path, strin
         }
     }
 
+    /// <summary>Finds queries in a folder: `NAME.query.yaml`; they are loaded after the models that they run.</summary>
+    /// <exception cref="ServingException">The folder is absent or unreadable.</exception>
+    public static IReadOnlyList<ModelSource> FindQueries(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder, "*" + PipelineFile.Extension)
+                .Order(StringComparer.Ordinal)
+                .Select(file => new ModelSource(
+                    System.IO.Path.GetFileName(file)[..^PipelineFile.Extension.Length], "1", file, null))];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ServingException(
+                ServingError.RepositoryUnreadable, $"model folder '{folder}': {e.Message} (setting serving.models)", e);
+        }
+    }
+
     /// <summary>
     /// Names the files as they are now: path, size and time of the model, its external data and its configuration. It
     /// differs when one of them has changed.

@@ -11,8 +11,17 @@ internal struct RequestParameters
     /// <summary>Microseconds from arrival in which the answer is of use; 0 = no deadline.</summary>
     public long TimeoutUs;
 
-    /// <summary>The same as a span; null = no deadline.</summary>
-    public readonly TimeSpan? Timeout => TimeoutUs > 0 ? TimeSpan.FromMicroseconds(TimeoutUs) : null;
+    /// <summary>The request's own objective in microseconds, in place of its session's; 0 = the session's.</summary>
+    public long ObjectiveUs;
+
+    /// <summary>The nearer of both as a span; null = no deadline.</summary>
+    public readonly TimeSpan? Timeout => (TimeoutUs, ObjectiveUs) switch
+    {
+        (0, 0) => null,
+        (0, _) => TimeSpan.FromMicroseconds(ObjectiveUs),
+        (_, 0) => TimeSpan.FromMicroseconds(TimeoutUs),
+        _ => TimeSpan.FromMicroseconds(long.Min(TimeoutUs, ObjectiveUs)),
+    };
 
     /// <summary>Whether outputs that say nothing else are answered in binary.</summary>
     public bool BinaryOutputs;

@@ -22,6 +22,10 @@ internal static class ParameterReader
             {
                 parameters.TimeoutUs = JsonValues.Whole(ref json, "parameter 'timeout' (microseconds)", MaxTimeoutUs);
             }
+            else if (json.ValueTextEquals("slo_us"u8))
+            {
+                parameters.ObjectiveUs = JsonValues.Whole(ref json, "parameter 'slo_us' (microseconds)", MaxTimeoutUs);
+            }
             else if (json.ValueTextEquals("binary_data_output"u8))
             {
                 parameters.BinaryOutputs = JsonValues.Flag(ref json, "parameter 'binary_data_output'");

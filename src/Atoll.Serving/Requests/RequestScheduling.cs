@@ -31,6 +31,7 @@ internal static class RequestScheduling
     public static CancellationTokenSource? SetDeadline(
         InferenceRequest request, TimeSpan? timeout, long arrived, TimeProvider clock)
     {
+        request.Arrival = arrived;
         if (timeout is not { } span)
         {
             return null;

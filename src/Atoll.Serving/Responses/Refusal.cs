@@ -14,14 +14,16 @@ internal static class Refusal
                 $"Exceeds maximum queue size: {entry.Configuration.QueueCapacity} {name} requests wait for model " +
                 $"'{entry.Name}' (setting queue_capacity of the model's config.json)"),
             InferenceStatus.Late => new(503,
-                $"Request timeout expired: model '{entry.Name}' dropped the request at its deadline"),
+                $"Request timeout expired: model '{entry.Name}' dropped the request at its deadline{Because(outcome)}"),
             InferenceStatus.NotAdmitted => new(503,
                 $"Request timeout expired: model '{entry.Name}' could not meet the deadline, so the request was not " +
-                "started"),
+                $"started{Because(outcome)}"),
             InferenceStatus.Rejected => RequestException.BadRequest($"model '{entry.Name}': {outcome.Reason}"),
             InferenceStatus.Cancelled => new(503,
                 $"request to model '{entry.Name}' was cancelled: the server is shutting down or the client left"),
             _ => new(500, $"model '{entry.Name}' failed: {outcome.Reason}"),
         };
     }
+
+    private static string Because(in InferenceOutcome outcome) => outcome.Reason is { } reason ? $": {reason}" : "";
 }

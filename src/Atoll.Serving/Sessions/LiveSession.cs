@@ -212,7 +212,8 @@ internal sealed class LiveSession
         {
             foreach (var live in batch.Requests)
             {
-                var status = live.HasLeft ? InferenceStatus.Cancelled : outcome.Status;
+                var left = now >= live.Deadline ? InferenceStatus.Late : InferenceStatus.Cancelled;
+                var status = live.HasLeft ? left : outcome.Status;
                 Counts.End(status, now <= live.Deadline);
                 live.End(status, outcome.Reason, new InferenceTiming
                 {
@@ -245,14 +246,28 @@ internal sealed class LiveSession
                 case LiveRequest.Stage.Queued:
                     _queue.Remove(live.Id);
                     _waiting.Remove(live.Id);
-                    Counts.End(InferenceStatus.Cancelled, false);
-                    live.End(InferenceStatus.Cancelled);
+                    Leave_NeedsLock(live);
                     break;
                 case LiveRequest.Stage.Running:
                     live.HasLeft = true;
                     live.Lane!.OnLeft();
                     break;
             }
+        }
+    }
+
+    /// <summary>Who leaves at the deadline leaves because of it.</summary>
+    private void Leave_NeedsLock(LiveRequest live)
+    {
+        if (Now >= live.Deadline)
+        {
+            Counts.Drop();
+            live.End(InferenceStatus.Late, $"the deadline passed in the queue of session '{Name}'");
+        }
+        else
+        {
+            Counts.End(InferenceStatus.Cancelled, false);
+            live.End(InferenceStatus.Cancelled);
         }
     }
 

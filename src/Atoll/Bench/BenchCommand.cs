@@ -11,6 +11,7 @@ internal static class BenchCommand
         PreemptCommand.Create(clock),
         DisbCommand.Create(clock),
         PeerSharingCommand.Create(clock),
+        ServingCommand.Create(clock),
         ModelsBenchCommand.Create(clock),
         PrefixCommand.Create(clock),
     };

@@ -11,6 +11,7 @@ namespace Atoll;
 [JsonSerializable(typeof(ModelsReport))]
 [JsonSerializable(typeof(PrefixReport))]
 [JsonSerializable(typeof(OrtRun))]
+[JsonSerializable(typeof(ServingReport))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {
     /// <summary>One line that says what was measured on.</summary>

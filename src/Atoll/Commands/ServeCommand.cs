@@ -32,7 +32,7 @@ internal static class ServeCommand
         var sources = Sources(settings.Serving);
         using var certificate = Certificate(settings.Serving);
         await using var server = new ModelServer(
-            ModelServer.DeviceOptions(settings.Device, TimeProvider.System),
+            ModelServer.DevicesOptions(settings.Device, TimeProvider.System),
             settings.Serving.Options with { Certificate = certificate, ModelFolder = settings.Serving.Models },
             settings.Log,
             settings.Models.Limits);
@@ -40,9 +40,11 @@ internal static class ServeCommand
         {
             await server.Host.StartAsync(cancellationToken);
             await output.WriteLineAsync(
-                $"{server.Host.Url} on {server.Device.Name} with {server.Device.Units} compute units, " +
+                $"{server.Host.Url} on {string.Join(", ", server.Devices.Select(device => device.Name))} with " +
+                $"{server.Devices.Sum(device => device.Units)} compute units, " +
                 $"{settings.Device.Mode}, scheduling rights: {server.Device.Rights}");
             await server.Host.LoadAsync(sources, cancellationToken);
+            await server.Host.LoadAsync(ModelSource.FindQueries(settings.Serving.Models), cancellationToken);
             ReportModels(server.Host, output);
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
         }

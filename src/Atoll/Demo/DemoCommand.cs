@@ -126,7 +126,7 @@ internal static class DemoCommand
         var device = ModelServer.DeviceOptions(settings.Device, clock);
         var serving = settings.Serving.Options;
         return new ModelServer(
-            device with { Units = result.GetValue(Units) ?? device.Units },
+            [device with { Units = result.GetValue(Units) ?? device.Units }],
             serving with
             {
                 Address = IPAddress.Loopback,

@@ -12,34 +12,46 @@ namespace Atoll;
 internal sealed class ModelServer : IAsyncDisposable
 {
     private readonly ILoggerFactory _loggers;
+    private readonly CpuDevice[] _devices;
 
     /// <exception cref="DeviceException">The device cannot be made with these options.</exception>
     /// <exception cref="ServingException">A setting is wrong, or the address needs a token.</exception>
     public ModelServer(
-        CpuDeviceOptions device, ServingOptions serving, LogSection logs, ModelLimits? limits = null)
+        IReadOnlyList<CpuDeviceOptions> devices, ServingOptions serving, LogSection logs, ModelLimits? limits = null)
     {
         _loggers = LoggerFactory.Create(builder => Logs.Configure(builder, logs));
-        Device = new CpuDevice(device);
+        _devices = MakeDevices(devices);
         try
         {
+            Sessions = new SessionDirector(
+                [.. _devices.Select(device => new DeviceBackend(device))], new SessionDirectorOptions(), Device.Clock,
+                _loggers);
             Host = new ServingHost(serving, new ServingServices
             {
-                Loader = new DeviceModelLoader(Device, limits),
+                Loader = new DeviceModelLoader(Device, limits, Sessions),
+                Sessions = Sessions,
                 Loggers = _loggers,
                 Clock = Device.Clock,
                 Monitor = new CpuDeviceMonitor(Device),
                 Assets = PageAssets.Load(),
             });
+            Sessions.Start();
         }
         catch
         {
-            Device.Dispose();
+            DisposeDevices(_devices);
             _loggers.Dispose();
             throw;
         }
     }
 
-    public CpuDevice Device { get; }
+    /// <summary>The first device: it runs the models that are served without sessions.</summary>
+    public CpuDevice Device => _devices[0];
+
+    public IReadOnlyList<CpuDevice> Devices => _devices;
+
+    /// <summary>Serves models in sessions, on all devices.</summary>
+    public SessionDirector Sessions { get; }
 
     public ServingHost Host { get; }
 
@@ -61,10 +73,53 @@ internal sealed class ModelServer : IAsyncDisposable
             : options;
     }
 
+    /// <summary>The devices that the settings describe: one, or one for each set of cores.</summary>
+    public static IReadOnlyList<CpuDeviceOptions> DevicesOptions(DeviceSection settings, TimeProvider clock)
+    {
+        var options = DeviceOptions(settings, clock);
+        _ = CoreSets.TryParse(settings.Cores, out var sets);
+        return sets.Count == 0 ? [options] : [.. sets.Select(set => options with
+        {
+            Name = set.Name,
+            Cpus = set.Cpus,
+            Units = set.Cpus.Count,
+            Policy = settings.Policy.Create(clock),
+            MemoryBytes = options.MemoryBytes / sets.Count,
+        })];
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Host.DisposeAsync();
-        Device.Dispose();
+        await Sessions.DisposeAsync();
+        DisposeDevices(_devices);
         _loggers.Dispose();
+    }
+
+    private static CpuDevice[] MakeDevices(IReadOnlyList<CpuDeviceOptions> options)
+    {
+        var made = new List<CpuDevice>();
+        try
+        {
+            foreach (var device in options)
+            {
+                made.Add(new CpuDevice(device));
+            }
+
+            return [.. made];
+        }
+        catch
+        {
+            DisposeDevices(made);
+            throw;
+        }
+    }
+
+    private static void DisposeDevices(IEnumerable<CpuDevice> devices)
+    {
+        foreach (var device in devices)
+        {
+            device.Dispose();
+        }
     }
 }

@@ -25,6 +25,8 @@ internal sealed class DeviceSection
 {
     public string Name { get; set; } = "cpu";
 
+    public string Cores { get; set; } = "";
+
     public ShareMode Mode { get; set; } = ShareMode.ResetPadding;
 
     public PolicyName Policy { get; set; } = PolicyName.Priority;

@@ -10,6 +10,12 @@ internal static class DeviceSettings
                 "The device that computes. `cpu` uses every CPU that the process may use, `cpu:N` N of " +
                 "them.") { Flag = "--device" },
             DeviceName.Allowed, DeviceName.IsKnown, s => s.Device.Name, (s, v) => s.Device.Name = v),
+        Setting.String(
+            new("device.cores", "",
+                "Several devices in place of device.name, each on cores of its own: `0,1` is two devices of one " +
+                    "core, " +
+                "`0-3,4-7` two of four. Models served in sessions are spread over them."),
+            CoreSets.Allowed, CoreSets.IsAllowed, s => s.Device.Cores, (s, v) => s.Device.Cores = v),
         Setting.Choice(
             new("device.mode", "", "How real-time and best-effort work share the device.") { Flag = "--mode" },
             s => s.Device.Mode, (s, v) => s.Device.Mode = v),

@@ -1,0 +1,68 @@
+namespace Atoll.Serving;
+
+/// <summary>What GET /metrics tells of sessions and their devices.</summary>
+internal static class SessionMetrics
+{
+    public static void Write(PrometheusText text, DirectorStatus status)
+    {
+        text.Describe("atoll_session_requests_total", "counter", "Requests of a session by what became of them.");
+        foreach (var session in status.Sessions)
+        {
+            WriteCounts(text, session);
+        }
+
+        Gauge(text, status, "atoll_session_goodput", "Requests per second answered within the objective.",
+            session => session.Goodput);
+        Gauge(text, status, "atoll_session_rate", "Requests per second that come.", session => session.Rate);
+        Gauge(text, status, "atoll_session_queue_depth", "Requests that wait for a batch.", session => session.Depth);
+        WriteBatches(text, status);
+        text.Describe("atoll_lane_busy_seconds_total", "counter", "Time that a device spent on batches of sessions.");
+        foreach (var device in status.Devices)
+        {
+            text.Sample("atoll_lane_busy_seconds_total",
+                PrometheusText.Labels(("device", device.Name)), device.Busy.TotalSeconds);
+        }
+    }
+
+    private static void WriteCounts(PrometheusText text, SessionStatus session)
+    {
+        var counts = session.Counts;
+        (string Outcome, long Count)[] outcomes =
+        [
+            ("good", counts.Good), ("late", counts.Late), ("dropped", counts.Dropped), ("refused", counts.Refused),
+            ("cancelled", counts.Cancelled), ("failed", counts.Failed),
+        ];
+        foreach (var (outcome, count) in outcomes)
+        {
+            text.Sample("atoll_session_requests_total",
+                PrometheusText.Labels(("session", session.Name), ("outcome", outcome)), count);
+        }
+    }
+
+    private static void Gauge(
+        PrometheusText text, DirectorStatus status, string name, string help, Func<SessionStatus, double> value)
+    {
+        text.Describe(name, "gauge", help);
+        foreach (var session in status.Sessions)
+        {
+            text.Sample(name, PrometheusText.Labels(("session", session.Name)), value(session));
+        }
+    }
+
+    private static void WriteBatches(PrometheusText text, DirectorStatus status)
+    {
+        text.Describe("atoll_session_batches_total", "counter", "Batches of a session by their number of requests.");
+        foreach (var session in status.Sessions)
+        {
+            for (var size = 1; size < session.Batches.Count; size++)
+            {
+                if (session.Batches[size] > 0)
+                {
+                    text.Sample("atoll_session_batches_total",
+                        PrometheusText.Labels(("session", session.Name), ("requests", $"{size}")),
+                        session.Batches[size]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using Atoll.Devices;
+using Atoll.Serving;
+
+namespace Atoll;
+
+/// <summary>
+/// An open-loop client of one load: sends at the times that were drawn, whatever became of the requests before, and
+/// counts what came back. Latency runs from the time at which a request was due, so that a late sender hides nothing.
+/// </summary>
+internal sealed class ServingClient(ServingLoad load, double[] arrivals, TimeProvider clock)
+{
+    private readonly InputTensor[] _input = ServingModels.InputOf(load);
+    private readonly double[] _latenciesMs = new double[arrivals.Length];
+    private readonly InferenceStatus[] _ended = new InferenceStatus[arrivals.Length];
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _left = arrivals.Length;
+    private volatile string? _reason;
+
+    public ServingLoad Load => load;
+
+    public IReadOnlyList<double> Arrivals => arrivals;
+
+    /// <summary>Sends the request of this number; it answers for itself.</summary>
+    public void Send(int index, long start) => _ = SendAsync(index, start);
+
+    /// <summary>Waits until all requests have ended; false when the time ran out.</summary>
+    public bool Join(TimeSpan timeout) => arrivals.Length == 0 || _done.Task.Wait(timeout);
+
+    public ServingLoadRow Report(double plannedRps, double meanBatch)
+    {
+        var good = 0;
+        var late = 0;
+        for (var i = 0; i < arrivals.Length; i++)
+        {
+            var isInTime = _ended[i] == InferenceStatus.Completed &&
+                _latenciesMs[i] <= load.Objective.TotalMilliseconds;
+            good += isInTime ? 1 : 0;
+            late += _ended[i] == InferenceStatus.Completed && !isInTime ? 1 : 0;
+        }
+
+        double[] completed = [.. _latenciesMs.Where((_, i) => _ended[i] == InferenceStatus.Completed).Order()];
+        return new ServingLoadRow
+        {
+            Name = load.Name,
+            ObjectiveMs = load.Objective.TotalMilliseconds,
+            PlannedRps = plannedRps,
+            Sent = arrivals.Length,
+            Good = good,
+            Late = late,
+            Dropped = _ended.Count(status => status == InferenceStatus.Late),
+            Refused = _ended.Count(status => status is InferenceStatus.NotAdmitted or InferenceStatus.QueueFull),
+            Failed = _ended.Count(
+                status => status is InferenceStatus.Failed or InferenceStatus.Rejected or InferenceStatus.Cancelled),
+            P50Ms = Quantile(completed, 0.5),
+            P99Ms = Quantile(completed, 0.99),
+            MeanBatch = meanBatch,
+            Reason = _reason ?? "",
+        };
+    }
+
+    private static double Quantile(double[] sorted, double part) =>
+        sorted.Length == 0 ? double.NaN : sorted[(int)((sorted.Length - 1) * part)];
+
+    private async Task SendAsync(int index, long start)
+    {
+        var request = new InferenceRequest { Inputs = _input, Class = WorkClass.RealTime, Priority = 1 };
+        for (var i = 0; i < load.Model.Metadata.Outputs.Length; i++)
+        {
+            request.Outputs.Add(new OutputRequest(i, Binary: true));
+        }
+
+        var outcome = await load.Model.InferAsync(request, CancellationToken.None);
+        outcome.Outputs?.Dispose();
+        _latenciesMs[index] = clock.GetElapsedTime(start).TotalMilliseconds - (arrivals[index] * 1000);
+        _ended[index] = outcome.Status;
+        if (outcome.Status != InferenceStatus.Completed)
+        {
+            _reason ??= outcome.Reason;
+        }
+
+        if (Interlocked.Decrement(ref _left) == 0)
+        {
+            _done.SetResult();
+        }
+    }
+}

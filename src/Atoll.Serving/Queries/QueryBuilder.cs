@@ -64,9 +64,14 @@ public sealed class QueryBuilder(string name, TimeSpan objective, double rate)
         {
             var ready = left.Find(stage => !_edges.Exists(
                 edge => edge.To == stage.Name && left.Exists(other => other.Name == edge.From)));
-            Require(ready is not null, $"has a cycle: {Cycle(left)}");
-            ordered.Add(ready!);
-            left.Remove(ready!);
+            if (ready is null)
+            {
+                Require(false, $"has a cycle: {Cycle(left)}");
+                break;
+            }
+
+            ordered.Add(ready);
+            left.Remove(ready);
         }
 
         return ordered;

@@ -37,6 +37,8 @@ public static class OperatorTable
         .. RecurrentOperators.All, .. SamplingOperators.All, .. LossOperators.All, .. RandomOperators.All,
         .. SignalOperators.All, .. TrainingOperators.All, .. EinsumOperator.All, .. SelectionOperators.All,
         .. StringOperators.All, .. SequenceOperators.All, .. OptionalOperators.All, .. IfOperator.All,
-        .. LoopOperator.All, .. ScanOperator.All, .. SequenceMapOperator.All,
+        .. LoopOperator.All, .. ScanOperator.All, .. SequenceMapOperator.All, .. DataDependentOperators.All,
+            .. NgramVectorizer.All,
+        .. LinearOperators.All, .. FeatureOperators.All, .. TreeOperators.All,
     ];
 }

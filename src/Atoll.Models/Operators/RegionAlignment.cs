@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>RoiAlign's samples of one plane: bins of a region, each the average or maximum of bilinear samples.</summary>
+/// <summary>
+/// RoiAlign's samples of one plane: bins of a region, each the average or maximum of bilinear samples.
+/// </summary>
 internal sealed record RegionAlignment(int Height, int Width, int Rows, int Columns, int Samples, double Scale)
 {
     private bool IsHalfPixel { get; init; }

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>Discrete Fourier transforms, window functions and the mel filter bank, computed as they are defined.</summary>
+/// <summary>
+/// Discrete Fourier transforms, window functions and the mel filter bank, computed as they are defined.
+/// </summary>
 internal static class SignalOperators
 {
     public static IEnumerable<OperatorDefinition> All =>

@@ -68,7 +68,9 @@ internal static class SortingOperators
         return [new Tensor(input.Type, input.Shape, data)];
     }
 
-    /// <summary>1 at the first largest element, else 0; before opset 13 all axes from the given one on are one.</summary>
+    /// <summary>
+    /// 1 at the first largest element, else 0; before opset 13 all axes from the given one on are one.
+    /// </summary>
     private static Tensor[] Hardmax(OperatorCall call)
     {
         var shape = call.Input(0).Shape;

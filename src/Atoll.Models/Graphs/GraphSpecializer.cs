@@ -33,7 +33,7 @@ internal static class GraphSpecializer
     public static Graph Copy(Graph graph)
     {
         var values = new Dictionary<GraphValue, GraphValue>();
-        var copy = new Graph { Name = graph.Name, CaptureSlots = graph.CaptureSlots };
+        var copy = new Graph { Name = graph.Name, CaptureSlots = [.. graph.CaptureSlots] };
         copy.Inputs.AddRange(graph.Inputs.Select(v => Of(values, v)));
         foreach (var node in graph.Nodes)
         {

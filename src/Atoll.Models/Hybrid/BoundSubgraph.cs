@@ -32,6 +32,6 @@ internal sealed record BoundSubgraph(HybridModel Model, int[] Fed)
 
         copy.Inputs.RemoveAll(i => i.IsConstant);
         copy.CaptureSlots.Clear();
-        return new BoundSubgraph(HybridModel.Compile(copy, options), [.. fed]);
+        return new BoundSubgraph(HybridModel.CompileSubgraph(copy, options), [.. fed]);
     }
 }

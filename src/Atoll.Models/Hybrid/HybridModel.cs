@@ -67,6 +67,21 @@ public sealed class HybridModel : IDisposable
         return new HybridModel(copy, options);
     }
 
+    /// <summary>
+    /// The same for a subgraph, of whose inputs the types may not be known before it runs; then it is left as it is.
+    /// </summary>
+    internal static HybridModel CompileSubgraph(Graph graph, CompileOptions options)
+    {
+        try
+        {
+            return Compile(graph, options);
+        }
+        catch (ModelException)
+        {
+            return new HybridModel(graph, options);
+        }
+    }
+
     /// <summary>What one request at a time runs with.</summary>
     public HybridInstance Instantiate(Device device, DeviceClient? client = null) =>
         new(this, device, client ?? device.DefaultClient);

@@ -8,7 +8,8 @@ internal sealed class LoweredProgram
 {
     private LoweredProgram(string name, LoweringContext context, ArenaPlan arena, Graph graph, long weightBytes)
     {
-        Name = name;
+        // A subgraph need not have a name.
+        Name = name.Length > 0 ? name : "graph";
         Steps = context.Steps;
         Arena = arena;
         Inputs = [.. graph.Inputs.Select(TensorSpec.Of)];

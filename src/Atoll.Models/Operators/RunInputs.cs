@@ -17,6 +17,11 @@ internal static class RunInputs
         }
     }
 
+    /// <summary>A value that is there may stand for an optional one.</summary>
+    private static bool IsContent(ContainerType declared, ModelValue given) =>
+        declared.Kind == ContainerKind.Optional && (declared.Item is { } item ? item.Fits(given.Container)
+            : given is Tensor tensor && tensor.Type == declared.Element);
+
     private static void Check(GraphValue declared, ModelValue given)
     {
         var where = $"graph input '{declared.Name}'";
@@ -26,7 +31,7 @@ internal static class RunInputs
             ShapeInference.Merge(check, tensor.Type, tensor.Shape, where);
         }
         else if (declared.Container is null ? declared.Type != ElementType.Undefined
-            : !declared.Container.Fits(given.Container))
+            : !declared.Container.Fits(given.Container) && !IsContent(declared.Container, given))
         {
             throw new ModelException(ModelError.UnsupportedType, $"{where} is declared as " +
                 $"{declared.Container?.ToString() ?? $"{declared.Type}"} but is " +

@@ -55,7 +55,8 @@ internal static class ShapeRules
     {
         for (var i = first + 1; i < call.InputCount; i++)
         {
-            if (call.Has(i) && call.Type(i) != call.Type(first))
+            if (call.Has(i) && call.Type(i) != call.Type(first) && call.Type(i) != ElementType.Undefined &&
+                call.Type(first) != ElementType.Undefined)
             {
                 throw call.Fail(ModelError.UnsupportedType,
                     $"input {i} is {call.Type(i)} but input {first} is {call.Type(first)}");

@@ -40,5 +40,17 @@ internal static class ModelSettings
             new("models.fold_elements_total_max", "", "Elements of all results computed at load together."),
             (1, 1L << 34), s => s.Models.Limits.FoldElementsTotalMax,
             (s, v) => s.Models.Limits = s.Models.Limits with { FoldElementsTotalMax = v }),
+        Setting.Number(
+            new("models.subgraph_depth_max", "", "How deep graphs may lie in the attributes of nodes."),
+            (1, 10), s => s.Models.Limits.SubgraphDepthMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { SubgraphDepthMax = v }),
+        Setting.Number(
+            new("models.loop_iterations_max", "", "Iterations of all loops and scans of one run together."),
+            (1, 1L << 40), s => s.Models.Limits.LoopIterationsMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { LoopIterationsMax = v }),
+        Setting.Number(
+            new("models.host_bytes_max", "bytes", "Values that one run holds in host memory between its steps."),
+            (1, 1L << 44), s => s.Models.Limits.HostBytesMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { HostBytesMax = v }),
     ];
 }

@@ -47,7 +47,7 @@ public sealed class OnnxFuzzTests(ITestOutputHelper output)
         Assert.InRange(valid, 1, Mutations - 1);
     }
 
-    private static byte[] Mutate(byte[] original, Random random)
+    internal static byte[] Mutate(byte[] original, Random random)
     {
         var bytes = original.ToList();
         for (var edits = random.Next(1, 5); edits > 0; edits--)

@@ -99,6 +99,39 @@ internal sealed class ProtoModel
         .Node("Softmax", "z", "y", Int("axis", -1))
         .Output("y", -1, 4);
 
+    /// <summary>A loop with a branch inside, strings and a sequence: what runs on the host, for the fuzzer.</summary>
+    public static ProtoModel Controlled()
+    {
+        var then = Part("then", "", "p", new NodeProto { OpType = "Add", Input = { "v", "w" }, Output = { "p" } });
+        var other = Part("else", "", "q", new NodeProto { OpType = "Mul", Input = { "v", "w" }, Output = { "q" } });
+        var body = Part("body", "i go v", "go r r",
+            new NodeProto { OpType = "Cast", Input = { "i" }, Output = { "odd" }, Attribute = { Int("to", 9) } },
+            new NodeProto
+            {
+                OpType = "If", Input = { "odd" }, Output = { "r" },
+                Attribute = { Subgraph("then_branch", then), Subgraph("else_branch", other) },
+            });
+        body.Node.Add(new NodeProto { OpType = "Identity", Input = { "r" }, Output = { "r2" } });
+        body.Output[2].Name = "r2";
+        return new ProtoModel().Input("x", 2, 2).Float("w", [2, 2], 1, 2, 3, 4).Int64("n", [], 3).Int64("zero", [], 0)
+            .Node("Loop", "n - x", "last all", Subgraph("body", body))
+            .Node("SplitToSequence", "all", "parts", Int("axis", 0))
+            .Node("SequenceAt", "parts zero", "first")
+            .Node("Cast", "last", "text", Int("to", 8)).Node("Cast", "text", "back", Int("to", 1))
+            .Node("NonZero", "back", "places").Node("Cast", "places", "f", Int("to", 1))
+            .Output("f", 2, -1).Output("first", 1, 2, 2);
+    }
+
+    public static AttributeProto Subgraph(string name, GraphProto graph) =>
+        new() { Name = name, Type = AttributeProto.Types.AttributeType.Graph, G = graph };
+
+    private static GraphProto Part(string name, string inputs, string outputs, params NodeProto[] nodes) => new()
+    {
+        Name = name, Node = { nodes },
+        Input = { Split(inputs).Select(i => new ValueInfoProto { Name = i }) },
+        Output = { Split(outputs).Select(o => new ValueInfoProto { Name = o }) },
+    };
+
     private static string[] Split(string names) =>
         names.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(n => n == "-" ? "" : n).ToArray();
 }

@@ -8,7 +8,9 @@ internal static class NodeLowerings
 {
     private static readonly Dictionary<(string Domain, string Operator), NodeLowering> Table = Build();
 
-    public static bool Has(GraphNode node) => Table.ContainsKey((node.Domain, node.Operator));
+    public static bool Has(GraphNode node) => Has(node.Domain, node.Operator);
+
+    public static bool Has(string domain, string name) => Table.ContainsKey((domain, name));
 
     public static void Lower(GraphNode node, LoweringContext context) =>
         Table[(node.Domain, node.Operator)](node, context);

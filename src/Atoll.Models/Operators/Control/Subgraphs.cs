@@ -50,7 +50,11 @@ internal static class Subgraphs
         var shape = a.Shape is { } x && b.Shape is { } y && x.Length == y.Length
             ? x.Zip(y, (p, q) => p == q ? p : -1).ToArray()
             : null;
-        return new TensorInfo(a.Type == ElementType.Undefined ? b.Type : a.Type, shape) { Container = a.Container };
+        return new TensorInfo(a.Type == ElementType.Undefined ? b.Type : a.Type, shape) 
+        {
+            // What is optional at first may be there later: the later kind is the result's.
+            Container = a.Container?.Fits(b.Container) == true ? a.Container : b.Container,
+        };
     }
 
     /// <summary>A boolean or whole number of one element.</summary>

@@ -1,0 +1,92 @@
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll.Serving.Tests;
+
+public sealed class HybridServedModelTests : IDisposable
+{
+    private readonly CpuDevice _device = new(new CpuDeviceOptions { Units = 1 });
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _device.Dispose();
+
+    [Fact]
+    public async Task Strings_are_served_as_lengths_and_bytes()
+    {
+        await using var model = new HybridServedModel(
+            _device, HybridModel.Compile(Doubling()), new ModelConfiguration(), ("doubling", "1"));
+        using var request = Request(StringData.Encode(["21", "-4"]));
+
+        var outcome = await model.InferAsync(request, Token);
+
+        Assert.Equal(InferenceStatus.Completed, outcome.Status);
+        Assert.Equal([ElementType.String], model.Metadata.Inputs.Select(i => i.Type));
+        Assert.Equal([2], outcome.Outputs!.Shape(0).ToArray());
+        Assert.Equal(["42", "-8"], StringData.Decode(outcome.Outputs.Data(0)));
+        outcome.Outputs.Dispose();
+    }
+
+    [Theory]
+    [InlineData("x", "'x' is no Int32")]
+    [InlineData(null, "the last is cut off")]
+    public async Task Strings_that_do_not_fit_are_rejected_and_the_next_request_is_served(string? text, string reason)
+    {
+        await using var model = new HybridServedModel(
+            _device, HybridModel.Compile(Doubling()), new ModelConfiguration(), ("doubling", "1"));
+        using var bad = Request(text is null ? [9, 0, 0, 0, 65] : StringData.Encode([text, text]));
+        using var good = Request(StringData.Encode(["1", "2"]));
+
+        var rejected = await model.InferAsync(bad, Token);
+        var served = await model.InferAsync(good, Token);
+
+        Assert.Equal(InferenceStatus.Rejected, rejected.Status);
+        Assert.Contains(reason, rejected.Reason, StringComparison.Ordinal);
+        Assert.Equal(InferenceStatus.Completed, served.Status);
+    }
+
+    [Fact]
+    public async Task Cancelled_request_ends_cancelled()
+    {
+        await using var model = new HybridServedModel(
+            _device, HybridModel.Compile(Doubling()), new ModelConfiguration(), ("doubling", "1"));
+        using var request = Request(StringData.Encode(["1", "2"]));
+
+        var outcome = await model.InferAsync(request, new CancellationToken(canceled: true));
+
+        Assert.Equal(InferenceStatus.Cancelled, outcome.Status);
+    }
+
+    private static InferenceRequest Request(byte[] data) => new()
+    {
+        Inputs = [new InputTensor([2], data)], Priority = 2,
+    };
+
+    /// <summary>Strings to numbers, doubled, and back.</summary>
+    private static Graph Doubling()
+    {
+        var graph = new Graph { Name = "doubling" };
+        var text = new GraphValue("text") { Type = ElementType.String, Shape = [-1] };
+        graph.Inputs.Add(text);
+        var number = Add(graph, "Cast", [text], ("to", (long)ElementType.Int32));
+        var doubled = Add(graph, "Add", [number, number]);
+        graph.Outputs.Add(Add(graph, "Cast", [doubled], ("to", (long)ElementType.String)));
+        return graph;
+    }
+
+    private static GraphValue Add(
+        Graph graph, string op, GraphValue[] inputs, params (string Name, object Value)[] attributes)
+    {
+        var output = new GraphValue($"{op}{graph.Nodes.Count}");
+        var node =
+            new GraphNode { Name = output.Name, Operator = op, Opset = 17, Inputs = [.. inputs], Outputs = [output] };
+        foreach (var (name, value) in attributes)
+        {
+            node.Attributes.Set(name, value);
+        }
+
+        output.Producer = node;
+        graph.Nodes.Add(node);
+        return output;
+    }
+}

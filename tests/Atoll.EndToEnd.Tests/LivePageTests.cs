@@ -30,6 +30,26 @@ public sealed class LivePageTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Any_model_can_be_tried_from_the_page_and_its_versions_are_listed()
+    {
+        await using var server = await LiveServer.StartAsync(Token);
+        await using var live = await LivePage.OpenAsync(server.Url);
+
+        foreach (var model in new[] { "digits", LiveServer.BestEffortModel })
+        {
+            var row = live.Page.Locator($"#repository tr[data-model='{model}']");
+            Assert.Contains("READY", await row.TextContentAsync());
+            await live.Page.SelectOptionAsync("#try-model", model);
+            await live.Page.Locator("#try-inputs canvas").First.HoverAsync();
+            await live.Page.ClickAsync("#try-send");
+            await live.Page.Locator("#try-answer[data-status='200']").WaitForAsync();
+            Assert.Contains("largest at", await live.Page.TextContentAsync("#try-answer"));
+        }
+
+        Assert.Empty(live.Problems);
+    }
+
+    [Fact]
     public async Task Ten_drawn_digits_are_recognised_in_time_while_best_effort_work_saturates_the_device()
     {
         await using var server = await LiveServer.StartAsync(Token);

@@ -59,7 +59,8 @@ public sealed partial class ServingHost : IAsyncDisposable
         _events = new LiveEvents(_repository, services.Monitor, _clock, options.MaxEventClients);
         _assets = new Dictionary<string, StaticAsset>(services.Assets)
         {
-            ["/api/serving/script.js"] = StaticAsset.Embedded(typeof(ServingHost).Assembly, "serving.js"),
+            ["/api/serving/script.js"] = StaticAsset.Embedded(
+                typeof(ServingHost).Assembly, "serving.js", "sessions.js", "tryit.js"),
         };
         _app = BuildApp(services.Loggers);
     }

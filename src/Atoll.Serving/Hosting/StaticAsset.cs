@@ -5,15 +5,21 @@ namespace Atoll.Serving;
 /// <summary>One file of the live page, held in memory. It is public: it holds no data of its own.</summary>
 public sealed record StaticAsset(string ContentType, ReadOnlyMemory<byte> Body)
 {
-    /// <summary>Reads a resource that is embedded in an assembly under its logical name.</summary>
+    /// <summary>
+    /// Reads resources of one type that are embedded in an assembly under their logical names, one after another.
+    /// </summary>
     /// <exception cref="ArgumentException">There is no such resource, or its ending is unknown.</exception>
-    public static StaticAsset Embedded(Assembly assembly, string name)
+    public static StaticAsset Embedded(Assembly assembly, params ReadOnlySpan<string> names)
     {
-        using var stream = assembly.GetManifestResourceStream(name)
-            ?? throw new ArgumentException($"assembly {assembly.GetName().Name} has no resource '{name}'");
-        var body = new byte[stream.Length];
-        stream.ReadExactly(body);
-        return new StaticAsset(TypeOf(name), body);
+        using var body = new MemoryStream();
+        foreach (var name in names)
+        {
+            using var stream = assembly.GetManifestResourceStream(name)
+                ?? throw new ArgumentException($"assembly {assembly.GetName().Name} has no resource '{name}'");
+            stream.CopyTo(body);
+        }
+
+        return new StaticAsset(TypeOf(names[0]), body.ToArray());
     }
 
     private static string TypeOf(string name) => Path.GetExtension(name) switch

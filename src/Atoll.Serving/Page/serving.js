@@ -250,6 +250,7 @@ atoll.room("serving", section => {
     seen.getContext("2d").putImageData(pixels, 0, 0);
     // Pictures wait while an answer is awaited: drawing them would hold up the very answer that is timed.
     awaited++;
+    atoll.busy = true;
     const began = performance.now();
     let response, result;
     try {
@@ -260,6 +261,7 @@ atoll.room("serving", section => {
       result = await response.json();
     } finally {
       awaited--;
+      atoll.busy = awaited > 0;
     }
     const elapsed = performance.now() - began;
     if (stroke !== strokes) {

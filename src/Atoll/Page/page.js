@@ -67,5 +67,6 @@ const atoll = (() => {
     document.getElementById("server").textContent = server.version ? `${server.name} ${server.version}` : "";
   }).catch(() => { /* The connection pill tells of it. */ });
 
-  return { element, request, follow, room };
+  // busy: somebody times an answer, so nothing else should be fetched or drawn.
+  return { element, request, follow, room, busy: false };
 })();

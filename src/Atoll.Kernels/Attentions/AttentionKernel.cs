@@ -82,12 +82,8 @@ internal sealed unsafe class AttentionKernel : CpuKernel
         {
             if (_mask != null)
             {
-                var strides = _operands.Mask!.Strides;
-                var mask = At(_operands.Mask, _mask, batch, head) + (first + row) * strides[2];
-                for (var key = 0; key < _keys; key++)
-                {
-                    scores[key] += mask[key * strides[3]];
-                }
+                AddMask(scores, At(_operands.Mask!, _mask, batch, head) + (first + row) * _operands.Mask!.Strides[2],
+                    (nint)_operands.Mask.Strides[3]);
             }
 
             _ = _level switch
@@ -103,6 +99,36 @@ internal sealed unsafe class AttentionKernel : CpuKernel
         }
 
         return true;
+    }
+
+    private void AddMask(float* scores, float* mask, nint step)
+    {
+        nint key = 0;
+        if (step == 1 && _level == SimdLevel.Vector512)
+        {
+            key = AddDense<Lanes16>(scores, mask);
+        }
+        else if (step == 1 && _level == SimdLevel.Vector256)
+        {
+            key = AddDense<Lanes8>(scores, mask);
+        }
+
+        for (; key < _keys; key++)
+        {
+            scores[key] += mask[key * step];
+        }
+    }
+
+    // As many as fill whole registers; returns how many.
+    private nint AddDense<T>(float* scores, float* mask) where T : struct, ILanes<T>
+    {
+        nint key = 0;
+        for (; key + T.Count <= _keys; key += T.Count)
+        {
+            T.Store(T.Load(scores + key) + T.Load(mask + key), scores + key);
+        }
+
+        return key;
     }
 
     private static float* At(TensorRef view, float* start, int batch, int head) =>

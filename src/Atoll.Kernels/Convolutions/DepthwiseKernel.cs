@@ -27,6 +27,10 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
     : CpuKernel(name, y.Shape[0] * PartsOf(w, y), accesses)
     where TLanes : struct, ILanes<TLanes>
 {
+    // Narrow images are mostly border: it is cheaper to copy them with zeros around them.
+    private const int CopiedColumnsMax = 34;
+    private const int RowsMax = 14;
+
     // Short, so that a small layer still has work for several units.
     private const double BlockMicroseconds = 8;
 
@@ -47,15 +51,99 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
 
     public override double EstimatedBlockMicroseconds => LineMicroseconds(w, y) * y.Shape[1] / _parts;
 
+    // Inputs with their border zeros: rows of a block, columns, a register of channels.
+    private readonly int _copiedColumns = (y.Shape[2] - 1) + (w.KernelWidth - 1) * g.DilationWidth + 1;
+    private readonly int _copiedRows = (y.Shape[1] + PartsOf(w, y) - 1) / PartsOf(w, y)
+        + (w.KernelHeight - 1) * g.DilationHeight;
+
+    private bool Copies =>
+        g is { StrideHeight: 1, StrideWidth: 1 } && _copiedColumns <= CopiedColumnsMax && _y.Width >= 4;
+
+    public override int ScratchBytes => Copies ? sizeof(float) * TLanes.Count * _copiedColumns * _copiedRows : 0;
+
     public override void RunBlock(int block, BlockContext context)
     {
         var (first, last) = BlockSplit.Part(_y.Height, _parts, block % _parts);
+        if (Copies)
+        {
+            RunCopied(block / _parts, first, last, context);
+            return;
+        }
+
         for (var row = first; row < last; row++)
         {
             if (!Line(block / _parts, row, context))
             {
                 return;
             }
+        }
+    }
+
+    private void RunCopied(int image, int first, int last, BlockContext context)
+    {
+        var channel = 0;
+        for (; channel + TLanes.Count <= _y.Channels; channel += TLanes.Count)
+        {
+            Copied<TLanes>(image, (first, last), channel, (float*)context.Scratch);
+            if (context.Yield())
+            {
+                return;
+            }
+        }
+
+        for (; channel < _y.Channels; channel++)
+        {
+            Copied<Lanes1>(image, (first, last), channel, (float*)context.Scratch);
+            if (context.Yield())
+            {
+                return;
+            }
+        }
+
+        for (var row = first; row < last; row++)
+        {
+            if (!Activate(_y.At(image, row, 0), context))
+            {
+                return;
+            }
+        }
+    }
+
+    private void Copied<T>(int image, (int First, int Last) rows, int channel, float* scratch)
+        where T : struct, ILanes<T>
+    {
+        nint rowStep = (nint)_copiedColumns * T.Count;
+        var last = rows.Last - rows.First + (_kernelHeight - 1) * g.DilationHeight;
+        for (var row = 0; row < last; row++)
+        {
+            CopyLine<T>(image, rows.First - g.PadTop + row, channel, scratch + row * rowStep);
+        }
+
+        var window = new DepthwiseWindow
+        {
+            Weights = _weights + channel, Rows = _kernelHeight, RowStep = rowStep * g.DilationHeight,
+            Pixel = T.Count * g.DilationWidth, OutputStep = T.Count, Channels = _y.Channels,
+        };
+        for (var row = rows.First; row < rows.Last; row++)
+        {
+            var target = _y.At(image, row, 0);
+            var residual = _residual.Start == null ? null : _residual.At(image, row, 0);
+            // The last four may repeat outputs of the four before them.
+            for (var column = 0; column < _y.Width; column += 4)
+            {
+                var start = Math.Min(column, _y.Width - 4);
+                window.Source = scratch + (row - rows.First) * rowStep + start * T.Count;
+                StoreFour<T>(window, target, residual, channel, start);
+            }
+        }
+    }
+
+    private void CopyLine<T>(int image, int row, int channel, float* target) where T : struct, ILanes<T>
+    {
+        for (var column = -g.PadLeft; column < _copiedColumns - g.PadLeft; column++, target += T.Count)
+        {
+            var inside = (uint)row < (uint)_x.Height && (uint)column < (uint)_x.Width;
+            T.Store(inside ? T.Load(_x.At(image, row, column) + channel) : T.Create(0f), target);
         }
     }
 
@@ -150,6 +238,12 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
             OutputStep = (nint)_x.PixelPitch * g.StrideWidth,
             Channels = _y.Channels,
         };
+        StoreFour<T>(window, target, residual, channel, column);
+    }
+
+    private void StoreFour<T>(in DepthwiseWindow window, float* target, float* residual, int channel, int column)
+        where T : struct, ILanes<T>
+    {
         var bias = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
         var (s0, s1, s2, s3) = _sharing switch
         {
@@ -200,7 +294,8 @@ internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, C
         2.0 * w.KernelHeight * w.KernelWidth * y.Shape[2] * y.Shape[3] / 45e3;
 
     private static int PartsOf(ConvolutionWeights w, TensorRef y) =>
-        (int)Math.Clamp(Math.Ceiling(LineMicroseconds(w, y) * y.Shape[1] / BlockMicroseconds), 1, y.Shape[1]);
+        (int)Math.Clamp(Math.Ceiling(Math.Max(LineMicroseconds(w, y) * y.Shape[1] / BlockMicroseconds,
+            y.Shape[1] / (double)RowsMax)), 1, y.Shape[1]);
 
     /// <summary>Where the window of column 0 starts, and the kernel rows that lie inside the image.</summary>
     private readonly struct Taps(float* source, int first, int last)

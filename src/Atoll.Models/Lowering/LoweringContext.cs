@@ -13,12 +13,14 @@ internal sealed class LoweringContext
     private readonly Dictionary<GraphNode, TensorView> _concatenations = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<GraphValue, ConcatPlacement> _places;
     private readonly Graph _graph;
+    private readonly RowPadding _padding;
     private int _storages;
 
     public LoweringContext(Graph graph, CompileOptions options)
     {
         _graph = graph;
         Options = options;
+        _padding = new RowPadding(graph);
         _places = options.ConcatenateInPlace ? ConcatPlacement.Find(graph) : [];
         Inputs = [.. graph.Inputs.Select((v, slot) => NewSlot(v, StorageKind.Input, slot))];
         Outputs = [.. graph.Outputs.Select((v, slot) => NewSlot(v, StorageKind.Output, slot))];
@@ -67,12 +69,15 @@ internal sealed class LoweringContext
         return view;
     }
 
-    /// <summary>A new arena storage of a value's size.</summary>
-    public TensorView Temporary(ElementType type, long[] shape, MemoryOrder order = MemoryOrder.RowMajor)
+    /// <summary>A new arena storage of a value's size, with room between its rows where there is padding.</summary>
+    public TensorView Temporary(
+        ElementType type, long[] shape, MemoryOrder order = MemoryOrder.RowMajor, int padding = 0)
     {
-        var count = shape.Aggregate(1L, (a, b) => checked(a * b));
+        var strides = MemoryOrders.Strides(shape, order, padding);
+        var count = shape.Zip(strides).Aggregate(1L, (reach, axis) =>
+            axis.First == 0 ? reach : checked(reach + ((axis.First - 1) * axis.Second)));
         var storage = new Storage(_storages++, StorageKind.Arena, Math.Max(1, checked(count * type.SizeInBytes())));
-        return new TensorView(storage, 0, type, shape, MemoryOrders.Strides(shape, order));
+        return new TensorView(storage, 0, type, shape, strides);
     }
 
     /// <summary>
@@ -88,7 +93,7 @@ internal sealed class LoweringContext
         var wanted = Destination(value, order);
         var view = wanted is not null && (accepts is null || accepts(wanted)) && !reads.Any(wanted.Overlaps)
             ? wanted
-            : Temporary(value.Type, value.Shape!, order);
+            : Temporary(value.Type, value.Shape!, order, _padding.Of(node, value, order));
         Bind(value, view);
         return view;
     }

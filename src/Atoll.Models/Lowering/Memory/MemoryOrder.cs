@@ -18,15 +18,19 @@ internal enum MemoryOrder
 
 internal static class MemoryOrders
 {
-    /// <summary>Element strides of a dense tensor in the order; channels-last needs three dimensions or more.</summary>
-    public static long[] Strides(long[] shape, MemoryOrder order)
+    /// <summary>
+    /// Element strides of a tensor in the order, dense but for <paramref name="padding"/> elements after each line of
+    /// the fastest dimension; channels-last needs three dimensions or more.
+    /// </summary>
+    public static long[] Strides(long[] shape, MemoryOrder order, int padding = 0)
     {
         var strides = new long[shape.Length];
         var stride = 1L;
         foreach (var axis in FastestFirst(shape.Length, order))
         {
             strides[axis] = stride;
-            stride *= shape[axis];
+            stride = (stride * shape[axis]) + padding;
+            padding = 0;
         }
 
         return strides;

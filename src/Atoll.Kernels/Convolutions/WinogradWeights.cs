@@ -1,23 +1,17 @@
 namespace Atoll.Kernels;
 
 /// <summary>
-/// Filters of 3x3 in Winograd's form F(4x4, 3x3) (Lavin and Gray 2015): each becomes 36 values G g Gᵀ, computed in
-/// double precision and packed as 36 matrices [inputs, outputs]. Four times the memory of the filters. Owns native
+/// Filters of 3x3 in Winograd's form F(4x4, 3x3) (Lavin and Gray 2015): each becomes 36 values G g Gᵀ,
+/// packed as 36 matrices [inputs, outputs]. Four times the memory of the filters. Owns native
 /// memory: dispose it after the programs that use it.
 /// </summary>
-public sealed class WinogradWeights : IDisposable
+public sealed unsafe class WinogradWeights : IDisposable
 {
     /// <summary>Values of a transformed filter or input tile: 6 x 6.</summary>
     internal const int Points = 36;
 
     private const int Side = 6;
     private const int Taps = 9;
-
-    private static readonly double[,] G =
-    {
-        { 1 / 4.0, 0, 0 }, { -1 / 6.0, -1 / 6.0, -1 / 6.0 }, { -1 / 6.0, 1 / 6.0, -1 / 6.0 },
-        { 1 / 24.0, 1 / 12.0, 1 / 6.0 }, { 1 / 24.0, -1 / 12.0, 1 / 6.0 }, { 0, 0, 1 },
-    };
 
     private WinogradWeights(PackedPanels panels) => Panels = panels;
 
@@ -39,27 +33,18 @@ public sealed class WinogradWeights : IDisposable
             throw new ArgumentException($"{oihw.Length} weights are not {outputs} x {inputs} filters of 3 x 3");
         }
 
-        var transformed = new float[checked(Points * inputs * outputs)];
-        Span<double> filter = stackalloc double[Points];
-        for (var input = 0; input < inputs; input++)
+        var panels = new PackedPanels(checked(Points * inputs), outputs, bias);
+        for (var panel = 0; panel < panels.Count; panel++)
         {
-            for (var output = 0; output < outputs; output++)
+            switch (panels.Level)
             {
-                Transform(oihw.Slice(((output * inputs) + input) * Taps, Taps), filter);
-                for (var point = 0; point < Points; point++)
-                {
-                    transformed[(((point * inputs) + input) * outputs) + output] = (float)filter[point];
-                }
+                case SimdLevel.Vector512: Fill<Lanes16>(panels, panel, oihw, inputs); break;
+                case SimdLevel.Vector256: Fill<Lanes8>(panels, panel, oihw, inputs); break;
+                default: Fill<Lanes1>(panels, panel, oihw, inputs); break;
             }
         }
 
-        var rows = new long[Points * inputs];
-        for (var row = 0; row < rows.Length; row++)
-        {
-            rows[row] = (long)row * outputs;
-        }
-
-        return new WinogradWeights(new PackedPanels(transformed, rows, 1, outputs, bias));
+        return new WinogradWeights(panels);
     }
 
     /// <summary>
@@ -96,26 +81,62 @@ public sealed class WinogradWeights : IDisposable
 
     public void Dispose() => Panels.Dispose();
 
-    private static void Transform(ReadOnlySpan<float> g, Span<double> result)
+    /// <summary>One panel: per input channel, a register of filters at a time.</summary>
+    private static void Fill<T>(PackedPanels panels, int panel, ReadOnlySpan<float> oihw, int inputs)
+        where T : struct, ILanes<T>
     {
-        Span<double> half = stackalloc double[Side * 3];
-        for (var row = 0; row < Side; row++)
+        int width = panels.Width(panel), columns = panels.Columns(panel);
+        var taps = stackalloc float[Taps * 32];
+        new Span<float>(taps, Taps * 32).Clear();
+        var half = stackalloc float[Side * 3 * 16];
+        for (var input = 0; input < inputs; input++)
         {
-            for (var column = 0; column < 3; column++)
+            for (var column = 0; column < columns; column++)
             {
-                half[(row * 3) + column] =
-                    (G[row, 0] * g[column]) + (G[row, 1] * g[3 + column]) + (G[row, 2] * g[6 + column]);
+                var filter = oihw.Slice((((panel * panels.FullWidth) + column) * inputs + input) * Taps, Taps);
+                for (var tap = 0; tap < Taps; tap++)
+                {
+                    taps[(tap * width) + column] = filter[tap];
+                }
             }
+
+            for (var column = 0; column < width; column += T.Count)
+            {
+                var target = panels.Panel(panel) + ((nint)input * width) + column;
+                Transform<T>(taps + column, width, half, target, (nint)inputs * width);
+            }
+        }
+    }
+
+    /// <summary>G g Gᵀ of a register of filters; points lie a pitch apart.</summary>
+    private static void Transform<T>(float* taps, int width, float* half, float* target, nint pitch)
+        where T : struct, ILanes<T>
+    {
+        for (var column = 0; column < 3; column++)
+        {
+            T g0 = T.Load(taps + (column * width)), g1 = T.Load(taps + ((3 + column) * width));
+            Line(g0, g1, T.Load(taps + ((6 + column) * width)), half + (column * T.Count), 3 * T.Count);
         }
 
         for (var row = 0; row < Side; row++)
         {
-            var line = half.Slice(row * 3, 3);
-            for (var column = 0; column < Side; column++)
-            {
-                result[(row * Side) + column] =
-                    (line[0] * G[column, 0]) + (line[1] * G[column, 1]) + (line[2] * G[column, 2]);
-            }
+            var line = half + (row * 3 * T.Count);
+            Line(T.Load(line), T.Load(line + T.Count), T.Load(line + (2 * T.Count)), target + (row * Side * pitch),
+                pitch);
         }
+    }
+
+    // (1/4, 0, 0), -(1, 1, 1)/6, -(1, -1, 1)/6, (1/24, 1/12, 1/6), (1/24, -1/12, 1/6), (0, 0, 1).
+    private static void Line<T>(T g0, T g1, T g2, float* target, nint step) where T : struct, ILanes<T>
+    {
+        T sixth = T.Create(1 / 6f), twelfth = T.Create(1 / 12f);
+        T outer = (g0 + g2) * sixth, middle = g1 * sixth;
+        T even = T.Fma(g0, T.Create(1 / 24f), g2 * sixth), odd = g1 * twelfth;
+        T.Store(g0 * T.Create(0.25f), target);
+        T.Store(T.Create(0f) - (outer + middle), target + step);
+        T.Store(middle - outer, target + (2 * step));
+        T.Store(even + odd, target + (3 * step));
+        T.Store(even - odd, target + (4 * step));
+        T.Store(g2, target + (5 * step));
     }
 }

@@ -8,12 +8,29 @@ namespace Atoll.Kernels;
 /// </summary>
 internal sealed unsafe class PackedPanels : IDisposable
 {
+    // Rows that are written while a column's neighbourhood in the source is in the near cache.
+    private const int RowsTogether = 32;
+
     private float* _values;
     private float* _bias;
 
     /// <param name="source">The matrix; element (k, n) is at rows[k] + n * columnStride.</param>
+    /// <param name="rows">Starts of the K rows.</param>
+    /// <param name="columnStride">Distance between columns.</param>
+    /// <param name="n">Columns.</param>
+    /// <param name="bias">n values, or empty.</param>
     public PackedPanels(ReadOnlySpan<float> source, ReadOnlySpan<long> rows, long columnStride, int n,
         ReadOnlySpan<float> bias)
+        : this(rows.Length, n, bias)
+    {
+        for (var panel = 0; panel < Count; panel++)
+        {
+            Fill(panel, source, rows, columnStride);
+        }
+    }
+
+    /// <summary>Panels whose values the caller writes.</summary>
+    public PackedPanels(int k, int n, ReadOnlySpan<float> bias)
     {
         if (!bias.IsEmpty && bias.Length != n)
         {
@@ -21,7 +38,7 @@ internal sealed unsafe class PackedPanels : IDisposable
         }
 
         Level = SimdSupport.Current;
-        K = rows.Length;
+        K = k;
         N = n;
         HasBias = !bias.IsEmpty;
         FullWidth = MicroKernels.PanelWidth(Level);
@@ -35,10 +52,6 @@ internal sealed unsafe class PackedPanels : IDisposable
         _bias = (float*)NativeMemory.AlignedAlloc((nuint)(Count * FullWidth * sizeof(float)), 64);
         NativeMemory.Clear(_bias, (nuint)(Count * FullWidth * sizeof(float)));
         bias.CopyTo(new Span<float>(_bias, n));
-        for (var panel = 0; panel < Count; panel++)
-        {
-            Fill(panel, source, rows, columnStride);
-        }
     }
 
     public SimdLevel Level { get; }
@@ -81,16 +94,18 @@ internal sealed unsafe class PackedPanels : IDisposable
     private void Fill(int panel, ReadOnlySpan<float> source, ReadOnlySpan<long> rows, long columnStride)
     {
         int width = Width(panel), columns = Columns(panel);
-        var target = Panel(panel);
-        foreach (var row in rows)
+        for (var first = 0; first < rows.Length; first += RowsTogether)
         {
-            var offset = row + (long)panel * FullWidth * columnStride;
-            for (var column = 0; column < width; column++, offset += columnStride)
+            var part = rows[first..Math.Min(rows.Length, first + RowsTogether)];
+            var target = Panel(panel) + (nint)first * width;
+            for (var column = 0; column < width; column++)
             {
-                target[column] = column < columns ? source[checked((int)offset)] : 0;
+                var start = ((long)panel * FullWidth + column) * columnStride;
+                for (var row = 0; row < part.Length; row++)
+                {
+                    target[row * width + column] = column < columns ? source[checked((int)(part[row] + start))] : 0;
+                }
             }
-
-            target += width;
         }
     }
 }

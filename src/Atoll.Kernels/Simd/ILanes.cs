@@ -65,6 +65,9 @@ internal interface ILaneBits<T>
     /// <summary>2 to the power of an integral value from -126 to 127.</summary>
     static abstract T PowerOfTwo(T exponent);
 
+    /// <summary>The value times 2 to the power of an integral exponent from -252 to 254.</summary>
+    static abstract T Scale(T value, T exponent);
+
     /// <summary>Exponent e and mantissa m in [sqrt(1/2), sqrt(2)) of a normal positive value.</summary>
     static abstract T Split(T value, out T mantissa);
 }

@@ -14,7 +14,7 @@ internal static class LaneMath
     private const float Ln2Low = -2.12194440e-4f;
 
     /// <summary>
-    /// e^x = 2^n e^r, |r| at most ln(2)/2; 2^n is applied in two steps so that it may leave the normal range.
+    /// e^x = 2^n e^r, |r| at most ln(2)/2; 2^n may leave the normal range.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Exp<T>(T x) where T : struct, ILanes<T>
@@ -27,8 +27,7 @@ internal static class LaneMath
         p = T.Fma(p, r, T.Create(0.1666657703f));
         p = T.Fma(p, r, T.Create(0.5f));
         p = T.Fma(p, r * r, r + T.Create(1f));
-        var half = T.Floor(n * T.Create(0.5f));
-        return p * T.PowerOfTwo(half) * T.PowerOfTwo(n - half);
+        return T.Scale(p, n);
     }
 
     /// <summary>ln x; -∞ at 0, NaN below.</summary>

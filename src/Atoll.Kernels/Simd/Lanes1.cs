@@ -49,6 +49,13 @@ internal readonly unsafe struct Lanes1(float value) : ILanes<Lanes1>
     public static Lanes1 PowerOfTwo(Lanes1 exponent) =>
         new(BitConverter.Int32BitsToSingle(((int)exponent._v + 127) << 23));
 
+    public static Lanes1 Scale(Lanes1 value, Lanes1 exponent)
+    {
+        // In two steps, so that the power may leave the normal range.
+        var half = Floor(exponent * Create(0.5f));
+        return value * PowerOfTwo(half) * PowerOfTwo(exponent - half);
+    }
+
     public static Lanes1 Split(Lanes1 value, out Lanes1 mantissa)
     {
         var bits = BitConverter.SingleToInt32Bits(value._v);

@@ -73,6 +73,14 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
         ((Vector256.ConvertToInt32Native(exponent._v) + Vector256.Create(127)) << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 Scale(Lanes8 value, Lanes8 exponent)
+    {
+        // In two steps, so that the power may leave the normal range.
+        var half = Floor(exponent * Create(0.5f));
+        return value * PowerOfTwo(half) * PowerOfTwo(exponent - half);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Split(Lanes8 value, out Lanes8 mantissa)
     {
         // Subtracting the bits of sqrt(1/2) moves the border between two exponents there.

@@ -31,6 +31,7 @@ public sealed class RoomTests
         ("Atoll.Models", "Atoll.Kernels"),
         ("Atoll.Serving", "Atoll.Devices"),
         ("Atoll.Serving", "Atoll.Models"),
+        ("Atoll.Serving", "Atoll.Simulation"),
         ("Atoll", "Atoll.Devices"),
         ("Atoll", "Atoll.Kernels"),
         ("Atoll", "Atoll.Models"),

@@ -38,9 +38,15 @@ public sealed class DispatchQueue
 
     public IBatchRule Rule { get; }
 
-    /// <summary>Used in place of <see cref="Rule"/> while more devices are idle than queues wait for one, so that waiting
-    /// costs nobody a device; null: never defer.</summary>
+    /// <summary>Used in place of <see cref="Rule"/> while every waiting queue of these devices can wait for its last
+    /// moment; null: never defer.</summary>
     public IBatchRule? Deferral { get; init; }
+
+    /// <summary>How much before its last moment a deferred batch must find a free device.</summary>
+    public TimeSpan DeferralMargin { get; init; }
+
+    /// <summary>No deferral for so long after a request of these devices was given up.</summary>
+    public TimeSpan DeferralPause { get; init; }
 
     /// <summary>The planned batch size, for orders that look ahead.</summary>
     public int Batch { get; init; } = 1;
@@ -52,6 +58,8 @@ public sealed class DispatchQueue
 
     /// <summary>A rule asked to be left alone until then; <see cref="TimeSpan.MinValue"/> when none did.</summary>
     internal TimeSpan NotBefore { get; set; } = TimeSpan.MinValue;
+
+    internal TimeSpan EagerUntil { get; set; } = TimeSpan.MinValue;
 
     /// <summary>The session's profile on one of its devices.</summary>
     internal BatchProfile Profile(int device) => _profiles[device]

@@ -13,6 +13,8 @@ public sealed class Dispatcher
     private readonly DispatchQueue[][] _bySession;
     private readonly DeficitRouter?[] _routers;
     private readonly bool[] _isIdle;
+    private readonly TimeSpan[] _busyUntil;
+    private readonly DeferralForecast _forecast = new();
     private readonly BatchTake _take = new();
     private int _idle;
 
@@ -32,6 +34,7 @@ public sealed class Dispatcher
         _bySession = Grouped(sessions, queue => [queue.Session]);
         _routers = [.. _bySession.Select(
             own => own.Length > 1 ? new DeficitRouter(own.Select(queue => queue.Weight)) : null)];
+        _busyUntil = new TimeSpan[devices];
         _isIdle = new bool[devices];
         Array.Fill(_isIdle, true);
         _idle = devices;
@@ -139,7 +142,9 @@ public sealed class Dispatcher
 
     private void TakeFrom(DispatchQueue queue, int device, TimeSpan now)
     {
-        var rule = queue.Deferral is { } deferral && HasSpare(queue) ? deferral : queue.Rule;
+        var sharing = _byDevice[queue.Devices[0]];
+        var rule = queue.Deferral is { } deferral && now >= queue.EagerUntil &&
+            _forecast.CanWait(queue, sharing, _busyUntil, now) ? deferral : queue.Rule;
         rule.Take(queue.Waiting, now, queue.Profile(device), _take);
         queue.NotBefore = _take.Batch.Count == 0 && _take.WakeAt is { } wake ? wake : TimeSpan.MinValue;
         foreach (var dropped in _take.Dropped)
@@ -147,28 +152,18 @@ public sealed class Dispatcher
             _sink.Drop(queue.Session, dropped);
         }
 
+        if (_take.Dropped.Count > 0)
+        {
+            // Something was lost: nobody here waits for a while.
+            Array.ForEach(sharing, other => other.EagerUntil = now + other.DeferralPause);
+        }
+
         if (_take.Batch.Count > 0)
         {
             SetIdle(device, false);
+            _busyUntil[device] = now + queue.Profile(device).Latency(_take.Batch.Count);
             _sink.Start(device, queue, _take.Batch);
         }
-    }
-
-    /// <summary>Each queue that waits for its moment, this one included, can have an idle device of its own.</summary>
-    private bool HasSpare(DispatchQueue queue)
-    {
-        var idle = 0;
-        foreach (var device in queue.Devices)
-        {
-            idle += _isIdle[device] ? 1 : 0;
-        }
-
-        foreach (var other in _byDevice[queue.Devices[0]])
-        {
-            idle -= other.Waiting.Count > 0 ? 1 : 0;
-        }
-
-        return idle >= 0;
     }
 
     private void SetIdle(int device, bool isIdle)

@@ -48,6 +48,17 @@ public sealed class BatchRuleTests
     }
 
     [Fact]
+    public void A_growing_window_takes_all_that_its_first_request_leaves_time_for()
+    {
+        // A window of 3 ends at 13: 12.5 goes; 15 leaves time for 5. With 9 in the queue the window is 6 and 15 goes too.
+        Assert.Equal([1, 2, 3, 4, 5], Take(new GrowingWindowRule(3, 6), Queue(12.5, 15, 16, 17, 18, 19, 20)));
+        Assert.Equal([0], Dropped);
+        Assert.Equal([2, 3, 4, 5, 6, 7], Take(
+            new GrowingWindowRule(3, 6), Queue(12.5, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24)));
+        Assert.Equal([0, 1], Dropped);
+    }
+
+    [Fact]
     public void Lazy_drop_lets_the_head_fix_the_batch()
     {
         var queue = Queue(10, 13, 50, 50, 50, 50);
@@ -104,7 +115,7 @@ public sealed class BatchRuleTests
         IBatchRule[] rules =
         [
             new EarlyDropRule(6), new LazyDropRule(9), new AimdRule(Ms(20)), new DeferredRule(5),
-            new DynamicBatcherRule(8, [2, 8], Ms(3)),
+            new DynamicBatcherRule(8, [2, 8], Ms(3)), new GrowingWindowRule(4, 7),
         ];
         foreach (var rule in rules)
         {

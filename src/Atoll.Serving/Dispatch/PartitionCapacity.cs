@@ -13,7 +13,15 @@ internal sealed class PartitionCapacity
 
     /// <summary>Part of one device that random arrivals leave unused; of n devices the square root of n times it.
     /// </summary>
-    private const double Slack = 0.13;
+    private const double Chance = 0.1;
+
+    /// <summary>Part of every device kept free, because batches do not start exactly when planned.</summary>
+    private const double Reserve = 0.06;
+
+    /// <summary>No batch is planned to run longer than this part of its objective: it would leave no time to choose
+    /// when
+    /// it starts.</summary>
+    private const double LongestPart = 0.75;
 
     private readonly BatchProfile[] _profiles;
     private readonly double[] _objective;
@@ -92,7 +100,7 @@ internal sealed class PartitionCapacity
 
         var batches = Batches(sessions, factor, devices);
         return !batches.Contains(0) && (_memory == 0 || Memory(sessions, batches) <= _memory) &&
-            Load(sessions, batches, factor) <= devices - (Slack * Math.Sqrt(devices));
+            Load(sessions, batches, factor) <= ((1 - Reserve) * devices) - (Chance * Math.Sqrt(devices));
     }
 
     /// <summary>Bytes of the sessions with these batches, together on one device.</summary>
@@ -139,7 +147,10 @@ internal sealed class PartitionCapacity
         while (high - low > 1)
         {
             var middle = (low + high) / 2;
-            (low, high) = Latency(session, middle) + ((middle - 1) / rate) <= budget ? (middle, high) : (low, middle);
+            var latency = Latency(session, middle);
+            var fits = latency + ((middle - 1) / rate) <= budget &&
+                (middle == 1 || latency <= LongestPart * _objective[session]);
+            (low, high) = fits ? (middle, high) : (low, middle);
         }
 
         return low;

@@ -182,18 +182,28 @@ public sealed class ClusterSimulation : IDispatchSink
         _started.Clear();
         foreach (var (session, request) in _dropped)
         {
-            if (_pipelines.Owns(request.Id))
-            {
-                _pipelines.Dropped(request.Id);
-            }
-            else
-            {
-                _tally.Count(_load.Sessions[session].Name, request.Arrival, RequestOutcome.Dropped);
-            }
+            Drop(session, request);
         }
 
         _dropped.Clear();
         PlanWake();
+    }
+
+    private void Drop(int session, in QueuedRequest request)
+    {
+        if (!_pipelines.Owns(request.Id))
+        {
+            _tally.Count(_load.Sessions[session].Name, request.Arrival, RequestOutcome.Dropped);
+            return;
+        }
+
+        foreach (var (other, id) in _pipelines.Dropped(request.Id))
+        {
+            if (_dispatcher.Cancel(other, id))
+            {
+                _pipelines.Dropped(id);
+            }
+        }
     }
 
     private void PlanWake()

@@ -7,7 +7,7 @@ public sealed record EpochOptions
     public TimeSpan Period { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>How often rates are looked at for a change of workload.</summary>
-    public TimeSpan Check { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan Check { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>A plan at once when a session's rate is above its planned rate by this factor ...</summary>
     public double Rise { get; init; } = 1.1;

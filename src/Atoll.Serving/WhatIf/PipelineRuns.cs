@@ -60,31 +60,33 @@ internal sealed class PipelineRuns
             (run.HasFailed, run.Failure) = (true, RequestOutcome.Late);
         }
 
-        Close(run);
+        Close(run, request.Id);
     }
 
-    /// <summary>A stage's request was given up, and with it the query.</summary>
-    public void Dropped(long id)
+    /// <summary>A stage's request was given up, and with it the query: its other requests, which should not run if they
+    /// still wait.</summary>
+    public IReadOnlyList<(int Session, long Id)> Dropped(long id)
     {
         _requests.Remove(id, out var dropped);
+        var isFirst = !dropped.Run.HasFailed;
         dropped.Run.HasFailed = true;
-        Close(dropped.Run);
+        Close(dropped.Run, id);
+        return isFirst ? [.. dropped.Run.Open] : [];
     }
-
-    /// <summary>The query has failed elsewhere: this request should not run.</summary>
-    public bool IsFutile(long id) => _requests.TryGetValue(id, out var request) && request.Run.HasFailed;
 
     private (int Session, QueuedRequest Request) Add(QueryRun run, int stage, long id, TimeSpan now)
     {
-        run.Open++;
+        var session = _sessions[run.Pipeline.Stages[stage].Session];
+        run.Open.Add((session, id));
         _requests[id] = (run, stage);
         var deadline = run.Arrival + run.Pipeline.Objective - TimeSpan.FromSeconds(After(run.Pipeline, stage));
-        return (_sessions[run.Pipeline.Stages[stage].Session], new(id, now, deadline));
+        return (session, new(id, now, deadline));
     }
 
-    private void Close(QueryRun run)
+    private void Close(QueryRun run, long id)
     {
-        if (--run.Open == 0)
+        run.Open.RemoveAll(open => open.Id == id);
+        if (run.Open.Count == 0)
         {
             _tally.Count(run.Pipeline.Name, run.Arrival, run.HasFailed ? run.Failure : RequestOutcome.Good);
         }

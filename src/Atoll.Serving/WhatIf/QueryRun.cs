@@ -5,8 +5,8 @@ namespace Atoll.Serving;
 /// <param name="Arrival">When the query came.</param>
 internal sealed record QueryRun(SimulatedPipeline Pipeline, TimeSpan Arrival)
 {
-    /// <summary>Requests of any stage that have not ended.</summary>
-    public int Open { get; set; }
+    /// <summary>Requests of any stage that have not ended, with their sessions.</summary>
+    public List<(int Session, long Id)> Open { get; } = [];
 
     /// <summary>A request was dropped or late: the rest of the query is worth nothing.</summary>
     public bool HasFailed { get; set; }

@@ -33,8 +33,9 @@ public sealed class ClusterSimulation : IDispatchSink
         _options = options;
         _end = options.WarmUp + options.Duration;
         _tally = new SimulationTally(options);
-        _times = new ExecutionTimes(options.HasNoise, new Random(HashCode.Combine(options.Seed, -1)));
-        _pipelines = new PipelineRuns(load, options.Pipelines, new Random(HashCode.Combine(options.Seed, -2)), _tally);
+        _times = new ExecutionTimes(options.HasNoise, new Random(unchecked((options.Seed * 7919) - 1)));
+        _pipelines = new PipelineRuns(load, options.Pipelines, new Random(unchecked((options.Seed * 7919) - 2)),
+            _tally, () => _id++);
         _stages = [.. options.Pipelines.SelectMany(pipeline => pipeline.Stages).Select(stage => stage.Session)];
         _isBusy = new bool[load.DeviceNames.Count];
         _epochs = new PlanEpochs(load, policy, options.Epochs);
@@ -145,9 +146,20 @@ public sealed class ClusterSimulation : IDispatchSink
 
     private void Begin(SimulatedPipeline pipeline)
     {
-        var (session, request) = _pipelines.Begin(pipeline, _id++, Now);
-        Enqueue(session, request with { Deadline = request.Deadline - _options.Network });
+        _pipelines.Begin(pipeline, Now, _next);
+        EnqueueNext();
         Settle();
+    }
+
+    /// <summary>The time on the network is spent once per query.</summary>
+    private void EnqueueNext()
+    {
+        foreach (var (session, request) in _next)
+        {
+            Enqueue(session, request with { Deadline = request.Deadline - _options.Network });
+        }
+
+        _next.Clear();
     }
 
     private void Enqueue(int session, in QueuedRequest request)
@@ -244,12 +256,7 @@ public sealed class ClusterSimulation : IDispatchSink
         }
 
         ArrayPool<QueuedRequest>.Shared.Return(requests);
-        foreach (var (session, request) in _next)
-        {
-            Enqueue(session, request);
-        }
-
-        _next.Clear();
+        EnqueueNext();
         var begin = _options.Clock?.GetTimestamp() ?? 0;
         _dispatcher.Free(device, Now);
         Measure(begin);
@@ -260,7 +267,7 @@ public sealed class ClusterSimulation : IDispatchSink
     {
         if (_pipelines.Owns(request.Id))
         {
-            _pipelines.Ended(request, Now, () => _id++, _next);
+            _pipelines.Ended(request, Now, _next);
             return;
         }
 

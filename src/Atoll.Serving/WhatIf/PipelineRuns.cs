@@ -10,49 +10,68 @@ internal sealed class PipelineRuns
     /// <summary>Weight of the newest stage time in the running mean that tells downstream's state.</summary>
     private const double Recent = 0.02;
 
-    private readonly ClusterLoad _load;
     private readonly Random _random;
     private readonly SimulationTally _tally;
     private readonly Dictionary<long, (QueryRun Run, int Stage)> _requests = [];
-    private readonly Dictionary<SimulatedPipeline, double[]> _stageTimes = [];
+    private readonly Dictionary<SimulatedPipeline, (double[] Budget, double[] Mean)> _times = [];
     private readonly Dictionary<string, int> _sessions;
+    private readonly Func<long> _newId;
 
+    /// <param name="load">Holds a session for every stage.</param>
+    /// <param name="pipelines">All that will begin.</param>
+    /// <param name="random">Draws fan-out and branches.</param>
+    /// <param name="tally">Told how every query ended.</param>
+    /// <param name="newId">A request id that was never used.</param>
     public PipelineRuns(
-        ClusterLoad load, IReadOnlyList<SimulatedPipeline> pipelines, Random random, SimulationTally tally)
+        ClusterLoad load,
+        IReadOnlyList<SimulatedPipeline> pipelines,
+        Random random,
+        SimulationTally tally,
+        Func<long> newId)
     {
-        _load = load;
         _random = random;
         _tally = tally;
+        _newId = newId;
         _sessions = load.Sessions.Index().ToDictionary(session => session.Item.Name, session => session.Index);
         foreach (var pipeline in pipelines)
         {
-            _stageTimes[pipeline] =
-                [.. pipeline.Stages.Select(stage => Spec(stage).Objective.TotalSeconds)];
+            double[] budget = [.. pipeline.Stages.Select(stage => _sessions.TryGetValue(stage.Session, out var session)
+                ? load.Sessions[session].Objective.TotalSeconds
+                : throw new ServingException(
+                    ServingError.InvalidPlan, $"query '{pipeline.Name}': no session '{stage.Session}'"))];
+            _times[pipeline] = (budget, [.. budget]);
         }
     }
 
-    /// <summary>The root stage's request of a new query.</summary>
-    public (int Session, QueuedRequest Request) Begin(SimulatedPipeline pipeline, long id, TimeSpan now) =>
-        Add(new QueryRun(pipeline, now), 0, id, now);
+    /// <summary>The stage waits until all stages before it are through.</summary>
+    public static bool Waits(SimulatedStage stage) => stage.Join == StageJoin.All && stage.Before.Count > 1;
+
+    /// <summary>A new query; the requests of its first stages are added to <paramref name="next"/>.</summary>
+    public void Begin(SimulatedPipeline pipeline, TimeSpan now, List<(int, QueuedRequest)> next)
+    {
+        var run = new QueryRun(pipeline, now);
+        for (var stage = 0; stage < pipeline.Stages.Count; stage++)
+        {
+            if (pipeline.Stages[stage].Before.Count == 0)
+            {
+                Add(run, stage, 1, now, next);
+            }
+        }
+    }
 
     public bool Owns(long id) => _requests.ContainsKey(id);
 
     /// <summary>A stage's request ended; the requests that follow are added to <paramref name="next"/>.</summary>
-    public void Ended(in QueuedRequest request, TimeSpan now, Func<long> newId, List<(int, QueuedRequest)> next)
+    public void Ended(in QueuedRequest request, TimeSpan now, List<(int, QueuedRequest)> next)
     {
         _requests.Remove(request.Id, out var ended);
         var (run, stage) = ended;
-        var times = _stageTimes[run.Pipeline];
-        times[stage] += Recent * ((now - request.Arrival).TotalSeconds - times[stage]);
-        for (var child = stage + 1; child < run.Pipeline.Stages.Count && !run.HasFailed; child++)
+        var mean = _times[run.Pipeline].Mean;
+        mean[stage] += Recent * ((now - request.Arrival).TotalSeconds - mean[stage]);
+        run.Ended(stage);
+        if (!run.HasFailed)
         {
-            if (run.Pipeline.Stages[child].Parent == stage)
-            {
-                for (var i = FanOut(run.Pipeline.Stages[child].FanOut); i > 0; i--)
-                {
-                    next.Add(Add(run, child, newId(), now));
-                }
-            }
+            GoOn(run, stage, now, next);
         }
 
         if (now > run.Arrival + run.Pipeline.Objective && !run.HasFailed)
@@ -74,13 +93,48 @@ internal sealed class PipelineRuns
         return isFirst ? [.. dropped.Run.Open] : [];
     }
 
-    private (int Session, QueuedRequest Request) Add(QueryRun run, int stage, long id, TimeSpan now)
+    private void GoOn(QueryRun run, int stage, TimeSpan now, List<(int, QueuedRequest)> next)
+    {
+        var stages = run.Pipeline.Stages;
+        for (var child = stage + 1; child < stages.Count; child++)
+        {
+            foreach (var edge in stages[child].Before)
+            {
+                if (edge.From != stage)
+                {
+                    continue;
+                }
+
+                var count = Draw(edge);
+                if (Waits(stages[child]))
+                {
+                    run.Hand(stage, child, count);
+                }
+                else
+                {
+                    Add(run, child, count, now, next);
+                }
+            }
+        }
+
+        foreach (var (joined, count) in run.Joined())
+        {
+            Add(run, joined, count, now, next);
+        }
+    }
+
+    private void Add(QueryRun run, int stage, int count, TimeSpan now, List<(int, QueuedRequest)> next)
     {
         var session = _sessions[run.Pipeline.Stages[stage].Session];
-        run.Open.Add((session, id));
-        _requests[id] = (run, stage);
         var deadline = run.Arrival + run.Pipeline.Objective - TimeSpan.FromSeconds(After(run.Pipeline, stage));
-        return (session, new(id, now, deadline));
+        for (var i = 0; i < count; i++)
+        {
+            var id = _newId();
+            run.Started(stage);
+            run.Open.Add((session, id));
+            _requests[id] = (run, stage);
+            next.Add((session, new(id, now, deadline)));
+        }
     }
 
     private void Close(QueryRun run, long id)
@@ -95,32 +149,34 @@ internal sealed class PipelineRuns
     /// <summary>Seconds that the longest path behind a stage needs.</summary>
     private double After(SimulatedPipeline pipeline, int stage)
     {
+        var (budget, mean) = _times[pipeline];
         var longest = 0.0;
         for (var child = stage + 1; child < pipeline.Stages.Count; child++)
         {
-            if (pipeline.Stages[child].Parent == stage)
+            if (pipeline.Stages[child].Before.Any(edge => edge.From == stage))
             {
-                var budget = Spec(pipeline.Stages[child]).Objective.TotalSeconds;
-                var need = Math.Max(budget, _stageTimes[pipeline][child]);
-                longest = Math.Max(longest, need + After(pipeline, child));
+                longest = Math.Max(longest, Math.Max(budget[child], mean[child]) + After(pipeline, child));
             }
         }
 
         return longest;
     }
 
-    private SessionSpec Spec(SimulatedStage stage) => _load.Sessions[_sessions[stage.Session]];
-
-    private int FanOut(double mean)
+    private int Draw(SimulatedEdge edge)
     {
-        if (mean == Math.Floor(mean))
+        if (edge.Probability < 1 && _random.NextDouble() >= edge.Probability)
         {
-            return (int)mean;
+            return 0;
+        }
+
+        if (edge.Gamma == Math.Floor(edge.Gamma))
+        {
+            return (int)edge.Gamma;
         }
 
         // Knuth's Poisson draw: few per query.
         var count = 0;
-        for (var product = _random.NextDouble(); product > Math.Exp(-mean); product *= _random.NextDouble())
+        for (var product = _random.NextDouble(); product > Math.Exp(-edge.Gamma); product *= _random.NextDouble())
         {
             count++;
         }

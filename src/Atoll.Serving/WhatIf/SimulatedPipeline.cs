@@ -1,12 +1,24 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// A query pipeline: a graph of sessions. A stage starts when a stage before it has ended, so many times as its edge
-/// fans out; the query is good when every request of every stage ends within the query's objective.
+/// A query as the simulation runs it: stages that are sessions, with the edges before each. The query is good when all
+/// requests of all its stages end within its objective.
 /// </summary>
 /// <param name="Name">What reports call it.</param>
 /// <param name="Objective">From the query's arrival to the end of its last stage.</param>
 /// <param name="Rate">Queries per second.</param>
-/// <param name="Stages">In an order in which every stage comes after those before it; the first is the root.</param>
+/// <param name="Stages">Each after all that it depends on.</param>
 public sealed record SimulatedPipeline(
-    string Name, TimeSpan Objective, double Rate, IReadOnlyList<SimulatedStage> Stages);
+    string Name, TimeSpan Objective, double Rate, IReadOnlyList<SimulatedStage> Stages)
+{
+    /// <summary>The pipeline of a query whose stages are the sessions that its split gives.</summary>
+    public static SimulatedPipeline Of(QuerySplit split)
+    {
+        ArgumentNullException.ThrowIfNull(split);
+        var query = split.Query;
+        var index = query.Stages.Index().ToDictionary(stage => stage.Item.Name, stage => stage.Index);
+        return new(query.Name, query.Objective, query.Rate, [.. query.Stages.Zip(split.ToSessions(), (stage, session) =>
+            new SimulatedStage(session.Name, stage.Join, [.. query.Edges.Where(edge => edge.To == stage.Name)
+                .Select(edge => new SimulatedEdge(index[edge.From], edge.Gamma, edge.Probability))]))]);
+    }
+}

@@ -10,7 +10,7 @@ public sealed class ClusterSimulationTests
     [Fact]
     public void Equal_gaps_on_one_device_are_all_answered_and_keep_it_half_busy()
     {
-        var load = Mixes.Of(1, (1e-6, 50, 100, 10));
+        var load = NamedMixes.Of(1, (1e-6, 50, 100, 10));
         var options = Quick with { Arrivals = new() { Kind = ArrivalKind.Uniform } };
         var outcome = ClusterSimulation.Run(load, SchedulingPolicies.Get("nexus"), options);
 
@@ -22,7 +22,7 @@ public sealed class ClusterSimulationTests
     [Fact]
     public void The_same_seed_gives_the_same_run_and_another_seed_another()
     {
-        var load = CentralDispatchShowTests.Load("12 unlike models").Scaled(5);
+        var load = NamedMixes.Get("12 unlike models").Scaled(5);
         (long, long, double) Run(int seed)
         {
             var outcome = ClusterSimulation.Run(
@@ -37,7 +37,7 @@ public sealed class ClusterSimulationTests
     [Fact]
     public void Every_policy_accounts_for_every_request_in_every_arrival_kind()
     {
-        var load = CentralDispatchShowTests.Load("three classes").Scaled(4);
+        var load = NamedMixes.Get("three classes").Scaled(4);
         var trace = Enumerable.Range(0, 50).Select(i => TimeSpan.FromMilliseconds(i * i)).ToArray();
         foreach (var kind in Enum.GetValues<ArrivalKind>())
         {
@@ -78,9 +78,9 @@ public sealed class ClusterSimulationTests
     public void A_pipeline_passes_slack_on_and_counts_whole_queries()
     {
         // Detector 60 ms, then two classifiers on average; budgets 60 and 40 ms.
-        var load = Mixes.Of(4, (2, 10, 60, 0), (1, 8, 40, 0));
+        var load = NamedMixes.Of(4, (2, 10, 60, 0), (1, 8, 40, 0));
         var pipeline = new SimulatedPipeline("traffic", TimeSpan.FromMilliseconds(100), 150,
-            [new("s0", -1, 1), new("s1", 0, 2.5)]);
+            [new("s0", StageJoin.All, []), new("s1", StageJoin.All, [new(0, 2.5, 1)])]);
         var planned = load.WithRates(session => session.Name == "s0" ? 150 : 375);
         var options = Quick with { Pipelines = [pipeline] };
 
@@ -97,9 +97,38 @@ public sealed class ClusterSimulationTests
     }
 
     [Fact]
+    public void A_join_fires_once_both_branches_are_through()
+    {
+        // Root, two branches of one and three requests, a join that the busier branch feeds: 1 + 1 + 3 + 3 requests.
+        var load = NamedMixes.Of(2, (1e-6, 10, 1000, 1), (1e-6, 20, 1000, 1), (1e-6, 1, 1000, 3), (1e-6, 5, 1000, 3));
+        var pipeline = new SimulatedPipeline("diamond", TimeSpan.FromSeconds(4), 1,
+        [
+            new("s0", StageJoin.All, []),
+            new("s1", StageJoin.All, [new(0, 1, 1)]),
+            new("s2", StageJoin.All, [new(0, 3, 1)]),
+            new("s3", StageJoin.All, [new(1, 1, 1), new(2, 1, 1)]),
+        ]);
+        var tally = new SimulationTally(Quick);
+        long id = 0;
+        var runs = new PipelineRuns(load, [pipeline], new Random(1), tally, () => id++);
+        var next = new List<(int Session, QueuedRequest Request)>();
+        runs.Begin(pipeline, TimeSpan.FromSeconds(1.5), next);
+        var order = new List<int>();
+        for (var i = 0; i < next.Count; i++)
+        {
+            order.Add(next[i].Session);
+            runs.Ended(next[i].Request, TimeSpan.FromSeconds(2), next);
+        }
+
+        Assert.Equal([0, 1, 2, 2, 2, 3, 3, 3], order);
+        Assert.Equal(1, tally.Outcome().Requests.Good);
+        Assert.False(runs.Owns(0));
+    }
+
+    [Fact]
     public void A_network_allowance_is_taken_from_the_objective()
     {
-        var load = Mixes.Of(1, (1e-6, 50, 51, 10));
+        var load = NamedMixes.Of(1, (1e-6, 50, 51, 10));
         var options = Quick with { Arrivals = new() { Kind = ArrivalKind.Uniform } };
         var policy = SchedulingPolicies.Get("clockwork");
         Assert.Equal(1, ClusterSimulation.Run(load, policy, options).Requests.GoodShare);

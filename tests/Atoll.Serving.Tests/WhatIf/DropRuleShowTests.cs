@@ -10,13 +10,6 @@ public sealed class DropRuleShowTests
 
     private static readonly SimulationOptions Options = new() { Duration = TimeSpan.FromSeconds(60) };
 
-    private static double MaxRate(double alpha, Func<IBatchRule> rule) =>
-        MaxRateSearch.Find(Load(alpha), new SharedPolicy(
-            "one", load => SharedDevices.Central(load, _ => rule()), _ => new EarliestDeadlineOrder()), Options);
-
-    private static ClusterLoad Load(double alpha, double rate = 100) =>
-        Mixes.Equal(1, 1, alpha, 50 - (25 * alpha), rate);
-
     [Theory]
     [InlineData(1.0, 357, 436)]
     [InlineData(1.2, 370, 443)]
@@ -26,8 +19,8 @@ public sealed class DropRuleShowTests
     public void Early_drop_reaches_the_published_rates_and_lazy_drop_falls_behind(
         double alpha, double lazy, double early)
     {
-        var measuredLazy = MaxRate(alpha, () => new LazyDropRule(25));
-        var measuredEarly = MaxRate(alpha, () => new EarlyDropRule(25));
+        var measuredLazy = DropRuleScenario.MaxRate(isEarly: false, alpha, Options);
+        var measuredEarly = DropRuleScenario.MaxRate(isEarly: true, alpha, Options);
 
         Assert.InRange(measuredLazy, lazy * (1 - Tolerance), lazy * (1 + Tolerance));
         Assert.InRange(measuredEarly, early * (1 - Tolerance), early * (1 + Tolerance));
@@ -39,12 +32,11 @@ public sealed class DropRuleShowTests
     [InlineData(2)]
     public void Under_overload_early_drop_keeps_its_capacity(double overload)
     {
-        const double capacity = 25 / 0.050;
-        ClusterLoad load = Load(1, capacity * overload);
-        double Goodput(Func<IBatchRule> rule) => ClusterSimulation.Run(load, new SharedPolicy(
-            "one", l => SharedDevices.Central(l, _ => rule()), _ => new EarliestDeadlineOrder()), Options).Goodput;
+        const double capacity = DropRuleScenario.Capacity;
+        var early = DropRuleScenario.Goodput(isEarly: true, 1, capacity * overload, Options);
+        var lazy = DropRuleScenario.Goodput(isEarly: false, 1, capacity * overload, Options);
 
-        Assert.True(Goodput(() => new EarlyDropRule(25)) >= 0.95 * capacity);
-        Assert.True(Goodput(() => new LazyDropRule(25)) < 0.5 * capacity);
+        Assert.True(early >= 0.95 * capacity, $"early {early:F0} of {capacity:F0}");
+        Assert.True(lazy < 0.5 * capacity, $"lazy {lazy:F0} of {capacity:F0}");
     }
 }

@@ -1,7 +1,8 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Ours: partitions of devices by plan, within each one queue per session that all its devices take from, the batch that
+/// Ours: partitions of devices by plan, within each one queue per session that all its devices take from, the batch
+/// that
 /// must start first, early drop that lets batches grow, and deferral while it costs nobody a device.
 /// </summary>
 public sealed class AtollPolicy : ISchedulingPolicy
@@ -18,6 +19,13 @@ public sealed class AtollPolicy : ISchedulingPolicy
     {
         ArgumentNullException.ThrowIfNull(load);
         var shares = Shares(load, fill);
+        if (shares.DistinctBy(share => share.Session).Count() < load.Sessions.Count(session => session.Rate > 0))
+        {
+            // Some session fits no partition (memory, mostly): the packing planner finds a place for what can be
+            // placed.
+            shares = PackedShares(load, fill);
+        }
+
         return () => new(
             [.. shares.Select(share => Queue(load, share))],
             new EarliestStartOrder());
@@ -34,24 +42,46 @@ public sealed class AtollPolicy : ISchedulingPolicy
         var first = 0;
         for (var kind = 0; kind < kinds.Count; first += kinds[kind].Count, kind++)
         {
-            var (own, start) = (rates[kind], first);
-            int[] active = kinds[kind].Count == 0 ? [] : [.. Enumerable.Range(0, load.Sessions.Count).Where(i =>
-                own.GetValueOrDefault(load.Sessions[i].Name) > 0 && load.Profile(i, start) is not null)];
-            if (active.Length > 0)
-            {
-                var planner = new PartitionPlanner(
-                    [.. active.Select(i => load.Sessions[i] with { Rate = own[load.Sessions[i].Name] })],
-                    [.. active.Select(i => load.Profile(i, start)!)], kinds[kind].Count, kinds[kind].MemoryBytes);
-                shares.AddRange(
-                    from partition in planner.Plan(fill)
-                    from part in partition.Sessions.Zip(partition.Batches)
-                    let session = active[part.First]
-                    select new DeviceShare(session, own[load.Sessions[session].Name], part.Second,
-                        [.. partition.Devices.Concat(partition.Overflow).Select(device => start + device)]));
-            }
+            shares.AddRange(KindShares(load, kinds[kind], first, rates[kind], fill));
         }
 
         return shares;
+    }
+
+    private static IEnumerable<DeviceShare> KindShares(
+        ClusterLoad load, DeviceKind kind, int first, Dictionary<string, double> rates, bool fill)
+    {
+        int[] active = kind.Count == 0 ? [] : [.. Enumerable.Range(0, load.Sessions.Count).Where(i =>
+            rates.GetValueOrDefault(load.Sessions[i].Name) > 0 && load.Profile(i, first) is not null)];
+        if (active.Length == 0)
+        {
+            return [];
+        }
+
+        var planner = new PartitionPlanner(
+            [.. active.Select(i => load.Sessions[i] with { Rate = rates[load.Sessions[i].Name] })],
+            [.. active.Select(i => load.Profile(i, first)!)], kind.Count, kind.MemoryBytes);
+        return
+            from partition in planner.Plan(fill)
+            from part in partition.Sessions.Zip(partition.Batches)
+            let session = active[part.First]
+            select new DeviceShare(session, rates[load.Sessions[session].Name], part.Second,
+                [.. partition.Devices.Concat(partition.Overflow).Select(device => first + device)]);
+    }
+
+    /// <summary>The packing planner's devices; those that run the same sessions share their queues.</summary>
+    private static List<DeviceShare> PackedShares(ClusterLoad load, bool fill)
+    {
+        var devices = load.DeviceNames.Index().ToDictionary(device => device.Item, device => device.Index);
+        var sessions = load.Sessions.Index().ToDictionary(session => session.Item.Name, session => session.Index);
+        return [..
+            from device in PlanFill.Plan(load, PlanPolicy.Atoll, fill).Devices
+            group device by string.Join('\n', device.Sessions.Where(part => !part.IsBackup)
+                .Select(part => part.Session).Order(StringComparer.Ordinal).Prepend(device.Kind)) into alike
+            from part in alike.SelectMany(device => device.Sessions).Where(part => !part.IsBackup)
+                .GroupBy(part => part.Session)
+            select new DeviceShare(sessions[part.Key], part.Sum(own => own.Rate), part.Max(own => own.Batch),
+                [.. alike.Select(device => devices[device.Device])])];
     }
 
     private static Dictionary<string, double>[] RatesByKind(ClusterLoad load, bool fill)

@@ -14,5 +14,6 @@ internal static class BenchCommand
         ServingCommand.Create(clock),
         ModelsBenchCommand.Create(clock),
         PrefixCommand.Create(clock),
+        SimulatedBenchCommand.Create(clock),
     };
 }

@@ -12,6 +12,7 @@ namespace Atoll;
 [JsonSerializable(typeof(PrefixReport))]
 [JsonSerializable(typeof(OrtRun))]
 [JsonSerializable(typeof(ServingReport))]
+[JsonSerializable(typeof(SimulatedReport))]
 internal sealed partial class BenchJson : JsonSerializerContext
 {
     /// <summary>One line that says what was measured on.</summary>

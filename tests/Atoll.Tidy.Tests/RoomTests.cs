@@ -32,6 +32,7 @@ public sealed class RoomTests
         ("Atoll.Serving", "Atoll.Devices"),
         ("Atoll.Serving", "Atoll.Models"),
         ("Atoll.Serving", "Atoll.Simulation"),
+        ("Atoll.Serving", "Atoll.Wire"),
         ("Atoll", "Atoll.Devices"),
         ("Atoll", "Atoll.Kernels"),
         ("Atoll", "Atoll.Models"),

@@ -5,7 +5,8 @@ namespace Atoll.Serving;
 
 /// <summary>The Open Inference Protocol's REST paths below /v2, given as percent-decoded segments.</summary>
 internal sealed class ProtocolEndpoints(
-    ServingOptions options, ModelRepository repository, RepositoryEndpoints models, InferenceHandler inference)
+    ServingOptions options, ModelRepository repository, RepositoryEndpoints models, InferenceHandler inference,
+    Readiness readiness)
 {
     /// <summary>The extensions that work, by their names in the protocol.</summary>
     public static readonly string[] Extensions =
@@ -14,16 +15,12 @@ internal sealed class ProtocolEndpoints(
         "binary_tensor_data", "parameters", "statistics",
     ];
 
-
-    /// <summary>Set when every model has loaded or failed; false again once the server drains.</summary>
-    public bool IsReady { get; set; }
-
     public Task HandleAsync(HttpContext context, string[] path, AccessToken? token, CancellationToken stopping) =>
         path switch
         {
             ["v2", "health", "live"] => Answer.JsonAsync(context, 200, json => json.WriteBoolean("live"u8, true)),
             ["v2", "health", "ready"] => Answer.JsonAsync(
-                context, IsReady ? 200 : 503, json => json.WriteBoolean("ready"u8, IsReady)),
+                context, readiness.IsReady ? 200 : 503, json => json.WriteBoolean("ready"u8, readiness.IsReady)),
             _ when token is null => Unauthorized(context),
             ["v2"] => ServerAsync(context),
             ["v2", "models"] => ListAsync(context),

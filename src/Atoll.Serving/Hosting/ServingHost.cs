@@ -26,6 +26,8 @@ public sealed partial class ServingHost : IAsyncDisposable
     private readonly ModelCatalog _catalog;
     private readonly RepositoryControl _control;
     private readonly ProtocolEndpoints _protocol;
+    private readonly GrpcFrontend? _grpc;
+    private readonly Readiness _readiness = new();
     private readonly AccessControl _access;
     private readonly InFlightRequests _requests;
     private readonly CancellationTokenSource _draining = new();
@@ -52,7 +54,8 @@ public sealed partial class ServingHost : IAsyncDisposable
         _control = new RepositoryControl(
             _repository, _catalog, services.Loader, options, new RepositoryServices(_clock, _logger));
         var repositoryEndpoints = new RepositoryEndpoints(options, _repository, _catalog, _control);
-        _protocol = new ProtocolEndpoints(options, _repository, repositoryEndpoints, new InferenceHandler(_clock));
+        _protocol = new ProtocolEndpoints(
+            options, _repository, repositoryEndpoints, new InferenceHandler(_clock), _readiness);
         _access = new AccessControl(options.Tokens);
         _requests = new InFlightRequests(options.MaxConcurrentRequests);
         _metrics = new MetricsPage(_repository, _requests, services.Monitor, services.Sessions);
@@ -63,6 +66,8 @@ public sealed partial class ServingHost : IAsyncDisposable
                 typeof(ServingHost).Assembly, "serving.js", "sessions.js", "tryit.js"),
         };
         _app = BuildApp(services.Loggers);
+        _grpc = GrpcFrontend.Create(
+            options, new GrpcFrontendParts(_repository, _access, _requests, _readiness, _clock), services.Loggers);
     }
 
     /// <summary>Loads and unloads models.</summary>
@@ -70,6 +75,9 @@ public sealed partial class ServingHost : IAsyncDisposable
 
     /// <summary>Where the server listens, once started, e.g. http://127.0.0.1:8000.</summary>
     public Uri Url { get; private set; } = new("http://127.0.0.1");
+
+    /// <summary>Where the server listens for gRPC, once started; null where it does not, or by a socket alone.</summary>
+    public Uri? GrpcUrl => _grpc?.Url;
 
     /// <summary>
     /// Begins to answer; models load by <see cref="LoadAsync"/>, until then the server is live but not ready.
@@ -97,6 +105,10 @@ public sealed partial class ServingHost : IAsyncDisposable
         var features = _app.Services.GetRequiredService<IServer>().Features;
         Url = new Uri(features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First());
         LogListening(Url);
+        if (_grpc is not null)
+        {
+            await _grpc.StartAsync(cancellationToken);
+        }
     }
 
     /// <summary>
@@ -113,7 +125,7 @@ public sealed partial class ServingHost : IAsyncDisposable
             _following ??= FollowAsync();
         }
 
-        _protocol.IsReady = !_draining.IsCancellationRequested;
+        _readiness.Set(!_draining.IsCancellationRequested);
     }
 
     /// <summary>Name, version, state and reason of every model.</summary>
@@ -132,7 +144,7 @@ public sealed partial class ServingHost : IAsyncDisposable
         }
 
         _stopped = true;
-        _protocol.IsReady = false;
+        _readiness.Set(false);
         await _draining.CancelAsync();
         var drained = _requests.CloseAsync();
         try
@@ -145,7 +157,8 @@ public sealed partial class ServingHost : IAsyncDisposable
         }
 
         await _stopping.CancelAsync();
-        await _app.StopAsync(CancellationToken.None);
+        await Task.WhenAll(
+            _app.StopAsync(CancellationToken.None), _grpc?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
         LogStopped();
     }
 
@@ -153,6 +166,11 @@ public sealed partial class ServingHost : IAsyncDisposable
     {
         await StopAsync(CancellationToken.None);
         await _app.DisposeAsync();
+        if (_grpc is not null)
+        {
+            await _grpc.DisposeAsync();
+        }
+
         await (_following ?? Task.CompletedTask);
         await _repository.DisposeAsync();
         _control.Dispose();

@@ -18,7 +18,16 @@ public sealed record ServingOptions
     /// <summary>Port to listen on; 0 = any free one. Default 8000.</summary>
     public int Port { get; init; } = 8000;
 
-    /// <summary>Serves HTTPS with this certificate; null = plain HTTP.</summary>
+    /// <summary>Port to listen on for gRPC at the same address; 0 = any free one, null = no gRPC. Default 8001.</summary>
+    public int? GrpcPort { get; init; } = 8001;
+
+    /// <summary>Path of a Unix socket to listen on for gRPC, for this user alone; empty = none.</summary>
+    public string GrpcSocket { get; init; } = "";
+
+    /// <summary>Largest gRPC message after decompression, in bytes. Default 256 MiB.</summary>
+    public int GrpcMaxMessageBytes { get; init; } = 256 << 20;
+
+    /// <summary>Serves HTTPS, and gRPC over TLS, with this certificate; null = plain HTTP.</summary>
     public X509Certificate2? Certificate { get; init; }
 
     /// <summary>Tokens of which a client must show one; none = anyone may come, on loopback only.</summary>
@@ -55,6 +64,8 @@ public sealed record ServingOptions
     internal void Check()
     {
         Range("port", Port, 0, 65535);
+        Range("grpc_port", GrpcPort ?? 0, 0, 65535);
+        Range("grpc_max_message_bytes", GrpcMaxMessageBytes, 1024, int.MaxValue);
         Range("parallel_loads", ParallelLoads, 1, 64);
         Range("max_concurrent_requests", MaxConcurrentRequests, 1, 1 << 16);
         Range("max_event_clients", MaxEventClients, 0, 1024);

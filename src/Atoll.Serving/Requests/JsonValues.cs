@@ -5,7 +5,8 @@ namespace Atoll.Serving;
 /// <summary>Reads the value after a property name, or says what is wrong with it.</summary>
 internal static class JsonValues
 {
-    private const int MaxRank = 16;
+    /// <summary>Most dimensions of a tensor.</summary>
+    public const int MaxRank = 16;
 
     public static void Expect(ref Utf8JsonReader json, JsonTokenType type, string otherwise)
     {

@@ -1,0 +1,44 @@
+using Atoll.Serving.Protobuf;
+using Atoll.Wire;
+using Google.Protobuf;
+
+namespace Atoll.Serving;
+
+/// <summary>The methods of the inference service and of the health service, for servers and clients.</summary>
+internal static class InferenceMethods
+{
+    public const string Service = "inference.GRPCInferenceService";
+    public const string HealthService = "grpc.health.v1.Health";
+
+    public static readonly GrpcMethod<ServerLiveRequest, ServerLiveResponse> ServerLive =
+        Of<ServerLiveRequest, ServerLiveResponse>("ServerLive");
+
+    public static readonly GrpcMethod<ServerReadyRequest, ServerReadyResponse> ServerReady =
+        Of<ServerReadyRequest, ServerReadyResponse>("ServerReady");
+
+    public static readonly GrpcMethod<ModelReadyRequest, ModelReadyResponse> ModelReady =
+        Of<ModelReadyRequest, ModelReadyResponse>("ModelReady");
+
+    public static readonly GrpcMethod<ServerMetadataRequest, ServerMetadataResponse> ServerMetadata =
+        Of<ServerMetadataRequest, ServerMetadataResponse>("ServerMetadata");
+
+    public static readonly GrpcMethod<ModelMetadataRequest, ModelMetadataResponse> ModelMetadata =
+        Of<ModelMetadataRequest, ModelMetadataResponse>("ModelMetadata");
+
+    public static readonly GrpcMethod<ModelInferRequest, ModelInferResponse> ModelInfer =
+        Of<ModelInferRequest, ModelInferResponse>("ModelInfer");
+
+    public static readonly GrpcMethod<ModelInferRequest, ModelStreamInferResponse> ModelStreamInfer =
+        Of<ModelInferRequest, ModelStreamInferResponse>("ModelStreamInfer", GrpcMethodKind.DuplexStreaming);
+
+    public static readonly GrpcMethod<HealthCheckRequest, HealthCheckResponse> HealthCheck =
+        GrpcMethod.Of<HealthCheckRequest, HealthCheckResponse>(HealthService, "Check");
+
+    public static readonly GrpcMethod<HealthCheckRequest, HealthCheckResponse> HealthWatch =
+        GrpcMethod.Of<HealthCheckRequest, HealthCheckResponse>(HealthService, "Watch", GrpcMethodKind.ServerStreaming);
+
+    private static GrpcMethod<TRequest, TResponse> Of<TRequest, TResponse>(
+        string name, GrpcMethodKind kind = GrpcMethodKind.Unary)
+        where TRequest : IMessage<TRequest>, new()
+        where TResponse : IMessage<TResponse>, new() => GrpcMethod.Of<TRequest, TResponse>(Service, name, kind);
+}

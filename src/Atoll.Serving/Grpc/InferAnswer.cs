@@ -1,5 +1,5 @@
-using Atoll.Serving.Protobuf;
 using System.Buffers;
+using Atoll.Serving.Protobuf;
 using Google.Protobuf;
 
 namespace Atoll.Serving;

@@ -18,7 +18,8 @@ for arg in "$@"; do
   esac
 done
 
-# What some tests compare with: ONNX's own test data, a browser, and ONNX Runtime. Best effort: without them tests skip.
+# What some tests compare with: ONNX's own test data, a browser, ONNX Runtime, and another gRPC client. Best effort:
+# without them tests skip.
 install_peers() {
   [ "$install" = 1 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
   local wanted=()
@@ -35,13 +36,16 @@ install_peers() {
         echo "could not install $package: tests that need it skip"
     done
   fi
-  if [ ! -d "$ATOLL_PEER/node_modules/onnxruntime-node" ] && command -v npm >/dev/null; then
-    echo "installing onnxruntime-node into $ATOLL_PEER"
+  command -v npm >/dev/null || return 0
+  local peer
+  for peer in onnxruntime-node@1.30.0 @grpc/grpc-js@1.14.7 @grpc/proto-loader@0.8.1; do
+    [ ! -d "$ATOLL_PEER/node_modules/${peer%@*}" ] || continue
+    echo "installing $peer into $ATOLL_PEER"
     mkdir -p "$ATOLL_PEER" &&
       timeout 600 npm install --prefix "$ATOLL_PEER" --ignore-scripts --no-audit --no-fund --silent \
-        onnxruntime-node@1.30.0 </dev/null ||
-      echo "could not install onnxruntime-node: tests that need it skip"
-  fi
+        "$peer" </dev/null ||
+      echo "could not install $peer: tests that need it skip"
+  done
 }
 
 # Prints one attribute of the <assembly> element of an xunit report, 0 when absent.

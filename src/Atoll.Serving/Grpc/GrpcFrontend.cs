@@ -6,8 +6,13 @@ namespace Atoll.Serving;
 
 /// <summary>What gRPC shares with HTTP in one server.</summary>
 internal sealed record GrpcFrontendParts(
-    ModelRepository Repository, AccessControl Access, InFlightRequests Requests, Readiness Readiness,
-    TimeProvider Clock);
+    ModelRepository Repository, ModelCatalog Catalog, RepositoryChanges Changes, AccessControl Access,
+    InFlightRequests Requests)
+{
+    public required Readiness Readiness { get; init; }
+
+    public required TimeProvider Clock { get; init; }
+}
 
 /// <summary>The server's gRPC side: the inference and health services on an address, a socket or both.</summary>
 internal sealed class GrpcFrontend : IAsyncDisposable
@@ -20,6 +25,7 @@ internal sealed class GrpcFrontend : IAsyncDisposable
         var services = new GrpcServices();
         new GrpcModelInformation(options, parts.Repository, parts.Readiness).Register(services);
         new GrpcInference(parts.Repository, gate, parts.Clock).Register(services);
+        new GrpcRepository(parts.Repository, parts.Catalog, parts.Changes).Register(services);
         new GrpcHealth(parts.Readiness).Register(services);
         GrpcAbsentMethods.Register(services);
         _host = new GrpcHost(services, HostOptions(options, gate, parts.Clock), loggers);

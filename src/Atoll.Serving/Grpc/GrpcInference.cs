@@ -18,9 +18,9 @@ internal sealed class GrpcInference(ModelRepository repository, GrpcGate gate, T
     /// <exception cref="RequestException">The request is wrong, or was not completed.</exception>
     public async Task<InferAnswer> InferAsync(ModelInferRequest message, GrpcCall call, long arrived)
     {
-        var entry = ModelLookup.Find(
-            repository, message.ModelName, GrpcModelInformation.VersionOf(message.ModelVersion));
-        ModelLookup.RequireLoaded(entry);
+        using var use = repository.Use(
+            message.ModelName, GrpcModelInformation.VersionOf(message.ModelVersion));
+        var entry = use.Entry;
         var metadata = entry.Model!.Metadata;
         entry.Model.Expect();
         using var request = InferMessageReader.Read(metadata, message, out var parameters);

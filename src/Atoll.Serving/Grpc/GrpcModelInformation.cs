@@ -12,7 +12,9 @@ internal sealed class GrpcModelInformation(ServingOptions options, ModelReposito
             Task.FromResult(new ServerReadyResponse { Ready = readiness.IsReady }))
         .Unary(InferenceMethods.ServerMetadata, (_, _) => Task.FromResult(Server()))
         .Unary(InferenceMethods.ModelReady, (request, _) => Task.FromResult(Ready(request)))
-        .Unary(InferenceMethods.ModelMetadata, (request, _) => Task.FromResult(Model(request)));
+        .Unary(InferenceMethods.ModelMetadata, (request, _) => Task.FromResult(Model(request)))
+        .Unary(InferenceMethods.ModelConfig, (request, _) => Task.FromResult(Configuration(request)))
+        .Unary(InferenceMethods.ModelStatistics, (request, _) => Task.FromResult(Statistics(request)));
 
     /// <summary>The version that a message names; an empty one is the newest.</summary>
     public static string? VersionOf(string version) => version.Length == 0 ? null : version;
@@ -32,9 +34,8 @@ internal sealed class GrpcModelInformation(ServingOptions options, ModelReposito
 
     private ModelMetadataResponse Model(ModelMetadataRequest request)
     {
-        var entry = ModelLookup.Find(repository, request.Name, VersionOf(request.Version));
-        ModelLookup.RequireLoaded(entry);
-        var model = entry.Model!.Metadata;
+        using var use = repository.Use(request.Name, VersionOf(request.Version));
+        var model = use.Entry.Model!.Metadata;
         return new ModelMetadataResponse
         {
             Name = model.Name,
@@ -43,6 +44,27 @@ internal sealed class GrpcModelInformation(ServingOptions options, ModelReposito
             Inputs = { model.Inputs.Select(Describe) },
             Outputs = { model.Outputs.Select(Describe) },
         };
+    }
+
+    private ModelConfigResponse Configuration(ModelConfigRequest request)
+    {
+        using var use = repository.Use(request.Name, VersionOf(request.Version));
+        return new ModelConfigResponse
+        {
+            Config = JsonMessage.Parse<ModelConfig>(json => ModelConfigurationText.Write(json, use.Entry)),
+        };
+    }
+
+    private ModelStatisticsResponse Statistics(ModelStatisticsRequest request)
+    {
+        var entries = (request.Name, VersionOf(request.Version)) switch
+        {
+            ("", _) => repository.Entries,
+            (var name, null) => repository.EntriesOf(ModelLookup.Find(repository, name, null).Name),
+            var (name, version) => [ModelLookup.Find(repository, name, version)],
+        };
+        return JsonMessage.Parse<ModelStatisticsResponse>(json =>
+            StatisticsJson.Write(json, entries.Where(entry => entry.State == ModelState.Ready)));
     }
 
     private static ModelMetadataResponse.Types.TensorMetadata Describe(TensorMetadata tensor) => new()

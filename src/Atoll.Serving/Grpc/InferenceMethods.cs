@@ -31,6 +31,22 @@ internal static class InferenceMethods
     public static readonly GrpcMethod<ModelInferRequest, ModelStreamInferResponse> ModelStreamInfer =
         Of<ModelInferRequest, ModelStreamInferResponse>("ModelStreamInfer", GrpcMethodKind.DuplexStreaming);
 
+    public static readonly GrpcMethod<ModelConfigRequest, ModelConfigResponse> ModelConfig =
+        Of<ModelConfigRequest, ModelConfigResponse>("ModelConfig");
+
+    public static readonly GrpcMethod<ModelStatisticsRequest, ModelStatisticsResponse> ModelStatistics =
+        Of<ModelStatisticsRequest, ModelStatisticsResponse>("ModelStatistics");
+
+    public static readonly GrpcMethod<RepositoryIndexRequest, RepositoryIndexResponse> RepositoryIndex =
+        Of<RepositoryIndexRequest, RepositoryIndexResponse>("RepositoryIndex");
+
+    public static readonly GrpcMethod<RepositoryModelLoadRequest, RepositoryModelLoadResponse> RepositoryModelLoad =
+        Of<RepositoryModelLoadRequest, RepositoryModelLoadResponse>("RepositoryModelLoad");
+
+    public static readonly GrpcMethod<RepositoryModelUnloadRequest, RepositoryModelUnloadResponse>
+        RepositoryModelUnload =
+            Of<RepositoryModelUnloadRequest, RepositoryModelUnloadResponse>("RepositoryModelUnload");
+
     public static readonly GrpcMethod<HealthCheckRequest, HealthCheckResponse> HealthCheck =
         GrpcMethod.Of<HealthCheckRequest, HealthCheckResponse>(HealthService, "Check");
 

@@ -5,7 +5,7 @@ namespace Atoll.Serving;
 
 /// <summary>The model repository extension below /v2/repository.</summary>
 internal sealed class RepositoryEndpoints(
-    ServingOptions options, ModelRepository repository, ModelCatalog catalog, RepositoryControl control)
+    ServingOptions options, ModelRepository repository, ModelCatalog catalog, RepositoryChanges changes)
 {
     public Task HandleAsync(HttpContext context, string[] path)
     {
@@ -35,38 +35,18 @@ internal sealed class RepositoryEndpoints(
 
     private async Task LoadAsync(HttpContext context, string name)
     {
-        RepositoryIndex.RequireExplicit(options);
+        changes.RequireAllowed();
         using var body = await ReadAsync(context);
-        var replacement = RepositoryRequest.ReadLoad(body.Memory);
-        string? reason;
-        try
-        {
-            reason = await control.LoadAsync(name, replacement, context.RequestAborted);
-        }
-        catch (ServingException e)
-        {
-            reason = e.Message;
-        }
-
-        if (reason is not null)
-        {
-            throw RequestException.BadRequest($"failed to load '{name}', {reason}");
-        }
-
+        await changes.LoadAsync(name, RepositoryRequest.ReadLoad(body.Memory), context.RequestAborted);
         await Answer.SendAsync(context, 200, "application/json", default);
     }
 
     private async Task UnloadAsync(HttpContext context, string name)
     {
-        RepositoryIndex.RequireExplicit(options);
+        changes.RequireAllowed();
         using var body = await ReadAsync(context);
         RepositoryRequest.ReadUnload(body.Memory);
-        if (repository.Find(name, null) is null)
-        {
-            throw new RequestException(404, $"failed to unload '{name}', it is not in the model repository");
-        }
-
-        await control.UnloadAsync(name, context.RequestAborted);
+        await changes.UnloadAsync(name, context.RequestAborted);
         await Answer.SendAsync(context, 200, "application/json", default);
     }
 

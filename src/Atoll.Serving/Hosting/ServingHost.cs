@@ -53,7 +53,8 @@ public sealed partial class ServingHost : IAsyncDisposable
         _catalog = new ModelCatalog(options.ModelFolder);
         _control = new RepositoryControl(
             _repository, _catalog, services.Loader, options, new RepositoryServices(_clock, _logger));
-        var repositoryEndpoints = new RepositoryEndpoints(options, _repository, _catalog, _control);
+        var changes = new RepositoryChanges(options, _repository, _control);
+        var repositoryEndpoints = new RepositoryEndpoints(options, _repository, _catalog, changes);
         _protocol = new ProtocolEndpoints(
             options, _repository, repositoryEndpoints, new InferenceHandler(_clock), _readiness);
         _access = new AccessControl(options.Tokens);
@@ -66,8 +67,12 @@ public sealed partial class ServingHost : IAsyncDisposable
                 typeof(ServingHost).Assembly, "serving.js", "sessions.js", "tryit.js"),
         };
         _app = BuildApp(services.Loggers);
-        _grpc = GrpcFrontend.Create(
-            options, new GrpcFrontendParts(_repository, _access, _requests, _readiness, _clock), services.Loggers);
+        var parts = new GrpcFrontendParts(_repository, _catalog, changes, _access, _requests)
+        {
+            Readiness = _readiness,
+            Clock = _clock,
+        };
+        _grpc = GrpcFrontend.Create(options, parts, services.Loggers);
     }
 
     /// <summary>Loads and unloads models.</summary>
@@ -78,6 +83,11 @@ public sealed partial class ServingHost : IAsyncDisposable
 
     /// <summary>Where the server listens for gRPC, once started; null where it does not, or by a socket alone.</summary>
     public Uri? GrpcUrl => _grpc?.Url;
+
+    /// <summary>Every place where the server listens for gRPC, in words, once started.</summary>
+    public IReadOnlyList<string> GrpcPlaces => _grpc is null
+        ? []
+        : [.. new[] { GrpcUrl?.ToString().TrimEnd('/'), _options.GrpcSocket }.Where(place => place is { Length: > 0 })!];
 
     /// <summary>
     /// Begins to answer; models load by <see cref="LoadAsync"/>, until then the server is live but not ready.
@@ -108,6 +118,8 @@ public sealed partial class ServingHost : IAsyncDisposable
         if (_grpc is not null)
         {
             await _grpc.StartAsync(cancellationToken);
+            var places = string.Join(" and ", GrpcPlaces);
+            LogGrpc(places);
         }
     }
 
@@ -319,6 +331,9 @@ public sealed partial class ServingHost : IAsyncDisposable
 
     [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Listening on {Url}")]
     private partial void LogListening(Uri url);
+
+    [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "Listening for gRPC on {Places}")]
+    private partial void LogGrpc(string places);
 
     [LoggerMessage(EventId = 11, Level = LogLevel.Warning,
         Message = "Cancelling {Count} requests that did not end within {Seconds} s")]

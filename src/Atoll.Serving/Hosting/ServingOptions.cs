@@ -18,8 +18,8 @@ public sealed record ServingOptions
     /// <summary>Port to listen on; 0 = any free one. Default 8000.</summary>
     public int Port { get; init; } = 8000;
 
-    /// <summary>Port to listen on for gRPC at the same address; 0 = any free one, null = no gRPC. Default 8001.</summary>
-    public int? GrpcPort { get; init; } = 8001;
+    /// <summary>Port to listen on for gRPC at the same address; 0 = any free one. Default null: none.</summary>
+    public int? GrpcPort { get; init; }
 
     /// <summary>Path of a Unix socket to listen on for gRPC, for this user alone; empty = none.</summary>
     public string GrpcSocket { get; init; } = "";

@@ -1,6 +1,6 @@
 namespace Atoll.Serving;
 
-/// <summary>What the model repository extension lists, and when it may change anything.</summary>
+/// <summary>What the model repository extension lists.</summary>
 internal static class RepositoryIndex
 {
     /// <summary>
@@ -23,19 +23,6 @@ internal static class RepositoryIndex
         }
 
         return rows;
-    }
-
-    /// <exception cref="RequestException">Models are not loaded by request: 503, as other servers answer.</exception>
-    public static void RequireExplicit(ServingOptions options)
-    {
-        if (options.ControlMode != ModelControlMode.Explicit)
-        {
-            var reason = options.ControlMode == ModelControlMode.Poll
-                ? "if polling is enabled"
-                : "unless the control mode is explicit";
-            throw new RequestException(503,
-                $"explicit model load / unload is not allowed {reason} (setting serving.model_control)");
-        }
     }
 
     private static string StateOf(ModelEntry entry) => entry.State switch

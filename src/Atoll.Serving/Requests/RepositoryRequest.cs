@@ -5,7 +5,8 @@ namespace Atoll.Serving;
 /// <summary>Reads the bodies of the model repository extension; an empty body asks for nothing special.</summary>
 internal static class RepositoryRequest
 {
-    private const string FilePrefix = "file:";
+    /// <summary>Before the path in the names of files that a load brings along.</summary>
+    public const string FilePrefix = "file:";
 
     /// <summary>Whether only ready models are asked for.</summary>
     /// <exception cref="RequestException">The body is not what the protocol says.</exception>
@@ -34,16 +35,25 @@ internal static class RepositoryRequest
             }
             else
             {
-                throw RequestException.BadRequest(
-                    $"parameter '{parameter.Name}' is unknown; a load takes 'config' and 'file:VERSION/PATH'");
+                throw UnknownOfLoad(parameter.Name);
             }
         }
 
-        return files.Count <= ModelOverride.MostFiles
+        return Override(configuration, files);
+    }
+
+    /// <exception cref="RequestException">More files than allowed.</exception>
+    public static ModelOverride Override(string? configuration, Dictionary<string, byte[]> files) =>
+        files.Count <= ModelOverride.MostFiles
             ? new ModelOverride { Configuration = configuration, Files = files }
             : throw RequestException.BadRequest(
                 $"{files.Count} files are given; {ModelOverride.MostFiles} are allowed");
-    }
+
+    public static RequestException UnknownOfLoad(string parameter) => RequestException.BadRequest(
+        $"parameter '{parameter}' is unknown; a load takes 'config' and 'file:VERSION/PATH'");
+
+    public static RequestException UnknownOfUnload(string parameter) => RequestException.BadRequest(
+        $"parameter '{parameter}' is unknown; an unload takes 'unload_dependents'");
 
     /// <summary>Checks the body; `unload_dependents` changes nothing, as no model depends on another.</summary>
     /// <exception cref="RequestException">The body is not what the protocol says.</exception>
@@ -54,8 +64,7 @@ internal static class RepositoryRequest
         {
             if (parameter.Name != "unload_dependents")
             {
-                throw RequestException.BadRequest(
-                    $"parameter '{parameter.Name}' is unknown; an unload takes 'unload_dependents'");
+                throw UnknownOfUnload(parameter.Name);
             }
 
             Flag(parameter.Value, "parameter 'unload_dependents'");

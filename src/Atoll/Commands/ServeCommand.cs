@@ -9,11 +9,11 @@ namespace Atoll;
 internal static class ServeCommand
 {
     private static readonly string[] Flags =
-        ["serving.models", "serving.address", "serving.port", "device.name", "device.mode"];
+        ["serving.models", "serving.address", "serving.port", "serving.grpc_port", "device.name", "device.mode"];
 
     public static Command Create()
     {
-        var command = new Command("serve", "Serve a folder of ONNX models over HTTP, with metrics and a live page.");
+        var command = new Command("serve", "Serve a folder of ONNX models over HTTP and gRPC, with metrics and a live page.");
         foreach (var name in Flags)
         {
             command.Add(SettingsOptions.For(name));
@@ -33,7 +33,12 @@ internal static class ServeCommand
         using var certificate = Certificate(settings.Serving);
         await using var server = new ModelServer(
             ModelServer.DevicesOptions(settings.Device, TimeProvider.System),
-            settings.Serving.Options with { Certificate = certificate, ModelFolder = settings.Serving.Models },
+            settings.Serving.Options with
+            {
+                Certificate = certificate,
+                ModelFolder = settings.Serving.Models,
+                GrpcPort = GrpcPortSetting.Read(settings.Serving.GrpcPort, settings.Serving.Options.Port),
+            },
             settings.Log,
             settings.Models.Limits);
         try
@@ -43,6 +48,11 @@ internal static class ServeCommand
                 $"{server.Host.Url} on {string.Join(", ", server.Devices.Select(device => device.Name))} with " +
                 $"{server.Devices.Sum(device => device.Units)} compute units, " +
                 $"{settings.Device.Mode}, scheduling rights: {server.Device.Rights}");
+            foreach (var place in server.Host.GrpcPlaces)
+            {
+                await output.WriteLineAsync($"gRPC on {place}");
+            }
+
             await server.Host.LoadAsync(sources, cancellationToken);
             await server.Host.LoadAsync(ModelSource.FindQueries(settings.Serving.Models), cancellationToken);
             ReportModels(server.Host, output);

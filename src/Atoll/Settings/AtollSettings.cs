@@ -53,6 +53,8 @@ internal sealed class ServingSection
 
     public string CertificateKey { get; set; } = "";
 
+    public string GrpcPort { get; set; } = GrpcPortSetting.Auto;
+
     public ServingOptions Options { get; set; } = new() { Version = VersionCommand.Read().Version };
 }
 

@@ -20,6 +20,21 @@ internal static class ServingSettings
             new("serving.port", "", "Port to listen on; 0 is any free one.") { Flag = "--port" },
             (0, 65535), s => s.Serving.Options.Port, (s, v) => Change(s, o => o with { Port = v })),
         Setting.String(
+            new("serving.grpc_port", "",
+                "Port to listen on for gRPC at serving.address: auto is the one after serving.port (or any free one " +
+                "when that is 0), off is none, 0 is any free one.") { Flag = "--grpc-port" },
+            GrpcPortSetting.Allowed, GrpcPortSetting.IsAllowed,
+            s => s.Serving.GrpcPort, (s, v) => s.Serving.GrpcPort = v),
+        Setting.String(
+            new("serving.grpc_socket", "",
+                "Path of a Unix socket to listen on for gRPC, for this user alone; empty is none."),
+            "a path", _ => true, s => s.Serving.Options.GrpcSocket,
+            (s, v) => Change(s, o => o with { GrpcSocket = v })),
+        Setting.Number(
+            new("serving.grpc_max_message_bytes", "bytes", "Largest gRPC message after decompression."),
+            (1024, int.MaxValue), s => s.Serving.Options.GrpcMaxMessageBytes,
+            (s, v) => Change(s, o => o with { GrpcMaxMessageBytes = v })),
+        Setting.String(
             new("serving.tokens", "",
                 "Tokens of which a client must show one, separated by commas. A token that ends " +
                 "in :best_effort may not ask for real-time.") { IsSecret = true },
@@ -27,7 +42,7 @@ internal static class ServingSettings
                 ReadTokens(text) is not null,
             s => s.Serving.Tokens, SetTokens),
         Setting.String(
-            new("serving.certificate", "", "PEM file of the certificate for HTTPS; none is plain HTTP."),
+            new("serving.certificate", "", "PEM file of the certificate for HTTPS and gRPC; none is plain text."),
             "a file", IsFile, s => s.Serving.Certificate, (s, v) => s.Serving.Certificate = v),
         Setting.String(
             new("serving.certificate_key", "",

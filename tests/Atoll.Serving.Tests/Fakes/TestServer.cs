@@ -31,7 +31,7 @@ internal sealed class TestServer : IAsyncDisposable
         ServingOptions options, FakeModel[] models, params ModelSource[] others) =>
         StartAsync(TimeProvider.System, options, models, others);
 
-    private static async Task<TestServer> StartAsync(
+    public static async Task<TestServer> StartAsync(
         TimeProvider clock, ServingOptions options, FakeModel[] models, params ModelSource[] others)
     {
         var services = new ServingServices

@@ -43,7 +43,7 @@ public sealed partial class ServeCommandTests : IDisposable
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
 
         var run = await CommandRun.StartAsync(
-            "serve", "--models", _folder.FullName, "--port", $"{port}", "--device", "cpu:1");
+            "serve", "--models", _folder.FullName, "--port", $"{port}", "--grpc-port", "off", "--device", "cpu:1");
 
         Assert.Equal(ExitCode.Failed, run.Code);
         Assert.Contains($"port {port}", run.Error, StringComparison.Ordinal);

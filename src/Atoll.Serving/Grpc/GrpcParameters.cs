@@ -1,43 +1,61 @@
+using System.Buffers;
+using System.Text.Json;
 using Atoll.Serving.Protobuf;
 using Google.Protobuf.Collections;
+using Choice = Atoll.Serving.Protobuf.InferParameter.ParameterChoiceOneofCase;
 
 namespace Atoll.Serving;
 
-/// <summary>Reads the parameters of a message by the same names and limits as those of a JSON request.</summary>
+/// <summary>
+/// The parameters of a message as the JSON object that REST has for them, so that one reader knows their names and
+/// limits.
+/// </summary>
 internal static class GrpcParameters
 {
-    public static RequestParameters Read(MapField<string, InferParameter> given)
+    public static ReadOnlySpan<byte> ToJson(MapField<string, InferParameter> parameters)
     {
-        var parameters = new RequestParameters();
-        foreach (var (name, value) in given)
+        if (parameters.Count == 0)
         {
-            switch (name)
-            {
-                case "priority":
-                    parameters.Priority = (int)Whole(name, value, ModelConfiguration.MaxPriority);
-                    break;
-                case "timeout":
-                    parameters.TimeoutUs = Whole(name, value, ParameterReader.MaxTimeoutUs);
-                    break;
-                default:
-                    ParameterReader.RefuseOfRequest(name);
-                    break;
-            }
+            return "{}"u8;
         }
 
-        return parameters;
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            json.WriteStartObject();
+            foreach (var (name, value) in parameters)
+            {
+                json.WritePropertyName(name);
+                Write(json, name, value);
+            }
+
+            json.WriteEndObject();
+        }
+
+        return bytes.WrittenSpan;
     }
 
-    private static long Whole(string name, InferParameter value, long most)
+    private static void Write(Utf8JsonWriter json, string name, InferParameter value)
     {
-        var number = value.ParameterChoiceCase switch
+        switch (value.ParameterChoiceCase)
         {
-            InferParameter.ParameterChoiceOneofCase.Int64Param => value.Int64Param,
-            InferParameter.ParameterChoiceOneofCase.Uint64Param => (long)ulong.Min(value.Uint64Param, long.MaxValue),
-            _ => -1,
-        };
-        return number >= 0 && number <= most
-            ? number
-            : throw RequestException.BadRequest($"parameter '{name}' must be a whole number from 0 to {most}");
+            case Choice.BoolParam:
+                json.WriteBooleanValue(value.BoolParam);
+                break;
+            case Choice.Int64Param:
+                json.WriteNumberValue(value.Int64Param);
+                break;
+            case Choice.Uint64Param:
+                json.WriteNumberValue(value.Uint64Param);
+                break;
+            case Choice.DoubleParam when double.IsFinite(value.DoubleParam):
+                json.WriteNumberValue(value.DoubleParam);
+                break;
+            case Choice.StringParam:
+                json.WriteStringValue(value.StringParam);
+                break;
+            default:
+                throw RequestException.BadRequest($"parameter '{name}' has no value, or one that is no finite number");
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Atoll.Serving.Protobuf;
 
 namespace Atoll.Serving;
@@ -12,7 +13,9 @@ internal static class InferMessageReader
     public static InferenceRequest Read(
         ModelMetadata model, ModelInferRequest message, out RequestParameters parameters)
     {
-        parameters = GrpcParameters.Read(message.Parameters);
+        parameters = default;
+        var json = new Utf8JsonReader(GrpcParameters.ToJson(message.Parameters));
+        ParameterReader.ReadRequest(ref json, ref parameters);
         var request = new InferenceRequest
         {
             Id = message.Id.Length > 0 ? message.Id : null,
@@ -47,7 +50,8 @@ internal static class InferMessageReader
             var input = message.Inputs[i];
             var shape = ShapeOf(input);
             var draft = new InputDraft(model, given) { Name = input.Name, DataType = input.Datatype, Shape = shape };
-            ParameterReader.RefuseOfInput(input.Parameters.Keys);
+            var json = new Utf8JsonReader(GrpcParameters.ToJson(input.Parameters));
+            _ = ParameterReader.ReadBinarySize(ref json);
             draft.Data = raw.Count > 0
                 ? ReadRaw(ref draft, input, raw[i].Memory)
                 : ReadTyped(ref draft, input, request);
@@ -102,7 +106,8 @@ internal static class InferMessageReader
         var outputs = new OutputDrafts(model);
         foreach (var output in message.Outputs)
         {
-            ParameterReader.RefuseOfOutput(output.Parameters.Keys);
+            var json = new Utf8JsonReader(GrpcParameters.ToJson(output.Parameters));
+            _ = ParameterReader.ReadOutput(ref json);
             outputs.Add(output.Name, true);
         }
 

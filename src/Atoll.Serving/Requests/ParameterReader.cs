@@ -6,7 +6,7 @@ namespace Atoll.Serving;
 internal static class ParameterReader
 {
     /// <summary>Longest timeout: a day in microseconds.</summary>
-    public const long MaxTimeoutUs = 86_400_000_000;
+    private const long MaxTimeoutUs = 86_400_000_000;
 
     public static void ReadRequest(ref Utf8JsonReader json, ref RequestParameters parameters)
     {
@@ -32,7 +32,7 @@ internal static class ParameterReader
             }
             else
             {
-                RefuseOfRequest(json.GetString()!);
+                Refuse(json.GetString()!, "sequence_id", "sequence_start", "sequence_end");
                 json.Read();
                 json.Skip();
             }
@@ -52,7 +52,7 @@ internal static class ParameterReader
             }
             else
             {
-                RefuseOfInput([json.GetString()!]);
+                Refuse(json.GetString()!, "shared_memory_region");
                 json.Read();
                 json.Skip();
             }
@@ -74,34 +74,13 @@ internal static class ParameterReader
             }
             else
             {
-                RefuseOfOutput([json.GetString()!]);
+                Refuse(json.GetString()!, "classification", "shared_memory_region");
                 json.Read();
                 json.Skip();
             }
         }
 
         return binary;
-    }
-
-    /// <exception cref="RequestException">A parameter of a request would change the result but is not supported.</exception>
-    public static void RefuseOfRequest(string name) => Refuse(name, "sequence_id", "sequence_start", "sequence_end");
-
-    /// <exception cref="RequestException">The same for the parameters of an input.</exception>
-    public static void RefuseOfInput(IEnumerable<string> names)
-    {
-        foreach (var name in names)
-        {
-            Refuse(name, "shared_memory_region");
-        }
-    }
-
-    /// <exception cref="RequestException">The same for the parameters of an output.</exception>
-    public static void RefuseOfOutput(IEnumerable<string> names)
-    {
-        foreach (var name in names)
-        {
-            Refuse(name, "classification", "shared_memory_region");
-        }
     }
 
     private static void Refuse(string name, params ReadOnlySpan<string> unsupported)

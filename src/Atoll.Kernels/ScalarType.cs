@@ -15,4 +15,7 @@ public enum ScalarType
     Float64 = 11,
     UInt32 = 12,
     UInt64 = 13,
+
+    /// <summary>A type of storage: only casts from and to Float32 take it.</summary>
+    BFloat16 = 16,
 }

@@ -14,4 +14,7 @@ public enum BinaryOperator
     /// <summary>x, or x times the second operand below zero.</summary>
     PRelu,
     Equal, Less, LessOrEqual, Greater, GreaterOrEqual, And, Or, Xor,
+
+    /// <summary>Shifts of unsigned integers; by the width or more gives 0.</summary>
+    ShiftLeft, ShiftRight, BitwiseAnd, BitwiseOr, BitwiseXor,
 }

@@ -46,6 +46,10 @@ public static class Elementwise
         return new IsNaNKernel(name, x, y);
     }
 
+    /// <summary>y = 1 where x is an infinity (a float) of a sign that counts, as one-byte booleans.</summary>
+    public static CpuKernel IsInfinite(string name, TensorRef x, TensorRef y, bool negative, bool positive) =>
+        new IsInfiniteKernel(name, x.BroadcastTo(y.Shape), y, negative, positive);
+
     /// <summary>y = f(a, b); a and b have the given type, y the same or one-byte booleans for comparisons.</summary>
     public static CpuKernel Binary(
         string name, BinaryOperator function, ScalarType type, TensorRef a, TensorRef b, TensorRef y)
@@ -96,7 +100,10 @@ public static class Elementwise
     public static CpuKernel Cast(string name, ScalarType from, TensorRef x, ScalarType to, TensorRef y)
     {
         x = x.BroadcastTo(y.Shape);
-        return from == to ? Copy(name, x, y) : ScalarTypes.Dispatch(from, new CastBuilder(name, x, to, y));
+        return from == to ? Copy(name, x, y)
+            : from == ScalarType.BFloat16 && to == ScalarType.Float32 ? new WidenBFloat16Kernel(name, x, y)
+            : from == ScalarType.Float32 && to == ScalarType.BFloat16 ? new NarrowBFloat16Kernel(name, x, y)
+            : ScalarTypes.Dispatch(from, new CastBuilder(name, x, to, y));
     }
 
     /// <summary>

@@ -98,3 +98,18 @@ internal sealed unsafe class IsNaNKernel(string name, TensorRef x, TensorRef y)
         }
     }
 }
+
+/// <summary>One where the float is an infinity of a sign that counts.</summary>
+internal sealed unsafe class IsInfiniteKernel(string name, TensorRef x, TensorRef y, bool negative, bool positive)
+    : StridedKernel(name, new StridedPlan(2, x, y), AccessesOf(x, y))
+{
+    protected override void Run(byte** operands, int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var value = *(float*)(operands[0] + i * Plan.Inner(0));
+            var holds = (negative && float.IsNegativeInfinity(value)) || (positive && float.IsPositiveInfinity(value));
+            *(operands[1] + i * Plan.Inner(1)) = holds ? (byte)1 : (byte)0;
+        }
+    }
+}

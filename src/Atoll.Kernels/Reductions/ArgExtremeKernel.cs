@@ -7,34 +7,28 @@ namespace Atoll.Kernels;
 /// Index of the largest or smallest element along one axis; of equal ones the first, or the last on request.
 /// </summary>
 internal sealed unsafe class ArgExtremeKernel<T>(string name, bool largest, bool selectLast, ReductionPlan plan)
-    : CpuKernel(name, 1, plan.Accesses)
+    : RowKernel(name, plan.Outputs, plan.Length * 1.5, plan.Accesses)
     where T : unmanaged, INumber<T>
 {
     private readonly T* _x = (T*)plan.X.Pointer;
     private readonly long* _y = (long*)plan.Y.Pointer;
 
-    public override void RunBlock(int block, BlockContext context)
+    protected override bool Row(long row, BlockContext context)
     {
-        for (long output = 0; output < plan.Outputs; output++)
+        var (x, y) = plan.Offsets(row);
+        long best = 0;
+        for (long i = 1; i < plan.Length; i++)
         {
-            var (x, y) = plan.Offsets(output);
-            long best = 0;
-            for (long i = 1; i < plan.Length; i++)
+            T value = _x[x + i * plan.Strides[0]], top = _x[x + best * plan.Strides[0]];
+            var better = largest ? value > top : value < top;
+            best = better || (selectLast && value == top) ? i : best;
+            if ((i & 1023) == 1023 && context.Yield())
             {
-                T value = _x[x + i * plan.Strides[0]], top = _x[x + best * plan.Strides[0]];
-                var better = largest ? value > top : value < top;
-                best = better || (selectLast && value == top) ? i : best;
-                if ((i & 1023) == 1023 && context.Yield())
-                {
-                    return;
-                }
-            }
-
-            _y[y] = best;
-            if (context.Yield())
-            {
-                return;
+                return false;
             }
         }
+
+        _y[y] = best;
+        return true;
     }
 }

@@ -17,6 +17,7 @@ public static class ModelCompiler
         IfInlining.InferAndApply(copy, options.Limits);
         SupportCheck.RequireKnown(copy);
         GraphSimplifier.Run(copy, options.Limits);
+        new HalfPrecision().Apply(copy);
         if (options.Fuse)
         {
             FusionPasses.ApplyToWeights(copy);

@@ -46,7 +46,7 @@ internal static class RandomOperators
         name, call => call.Set(0, TypeOf(call, call.Type(0)), call.Shape(0)),
         call => [Fill(call, call.Input(0).Shape, distribution(call))])
     {
-        IsHeavy = true,
+        IsHeavy = true, NeedsShapesOnly = true,
     };
 
     private static ElementType TypeOf(OperatorCall call, ElementType missing) => call.Attributes.Has("dtype")

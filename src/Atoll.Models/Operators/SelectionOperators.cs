@@ -8,7 +8,7 @@ internal static class SelectionOperators
     public static IEnumerable<OperatorDefinition> All =>
     [
         new("OneHot", InferOneHot, OneHot) { InputsMin = 3, InputsMax = 3, SinceOpset = 9 },
-        new("EyeLike", InferEye, Eye) { SinceOpset = 9 },
+        new("EyeLike", InferEye, Eye) { SinceOpset = 9, NeedsShapesOnly = true },
         Bits("BitShift", 11, (a, b, isRight) => b > 63 ? 0 : isRight ? a >> (int)b : a << (int)b),
         Bits("BitwiseAnd", 18, (a, b, _) => a & b), Bits("BitwiseOr", 18, (a, b, _) => a | b),
         Bits("BitwiseXor", 18, (a, b, _) => a ^ b),
@@ -54,7 +54,7 @@ internal static class SelectionOperators
 
     private static Tensor[] Eye(OperatorCall call)
     {
-        var shape = call.Input(0).Shape;
+        var shape = call.Shape(0)!;
         var result = new double[WideTensor.Count(shape)];
         for (var i = 0; i < result.Length; i++)
         {

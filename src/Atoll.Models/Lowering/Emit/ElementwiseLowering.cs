@@ -29,6 +29,8 @@ internal static class ElementwiseLowering
         ["Equal"] = BinaryOperator.Equal, ["Less"] = BinaryOperator.Less, ["LessOrEqual"] = BinaryOperator.LessOrEqual,
         ["Greater"] = BinaryOperator.Greater, ["GreaterOrEqual"] = BinaryOperator.GreaterOrEqual,
         ["And"] = BinaryOperator.And, ["Or"] = BinaryOperator.Or, ["Xor"] = BinaryOperator.Xor,
+        ["BitwiseAnd"] = BinaryOperator.BitwiseAnd, ["BitwiseOr"] = BinaryOperator.BitwiseOr,
+        ["BitwiseXor"] = BinaryOperator.BitwiseXor,
     };
 
     public static IEnumerable<(string Operator, NodeLowering Lower)> Operators =>
@@ -42,6 +44,9 @@ internal static class ElementwiseLowering
         ("HardSigmoid", Unary(UnaryOperator.HardSigmoid, a => (a.Float("alpha", 0.2f), a.Float("beta", 0.5f)))),
         ("ThresholdedRelu", Unary(UnaryOperator.ThresholdedRelu, a => (a.Float("alpha", 1), 0))),
         ("Gelu", Gelu), ("Clip", Clip), ("Not", OneInput(Elementwise.Not)), ("IsNaN", OneInput(Elementwise.IsNaN)),
+        ("IsInf", IsInfinite),
+        ("BitShift", (node, context) => Binary(node.Attributes.Text("direction") == "RIGHT"
+            ? BinaryOperator.ShiftRight : BinaryOperator.ShiftLeft)(node, context)),
         ("Mod", (node, context) =>
             Binary(node.Attributes.Int("fmod") != 0 ? BinaryOperator.Remainder : BinaryOperator.Modulo)(node, context)),
         ("Min", Fold(BinaryOperator.Minimum)), ("Max", Fold(BinaryOperator.Maximum)), ("Sum", Fold(BinaryOperator.Add)),
@@ -188,6 +193,21 @@ internal static class ElementwiseLowering
         TensorView[] reads = [context.Input(node, 0), context.Input(node, 1), context.Input(node, 2)];
         var y = context.Output(node, OrderOf(reads), reads);
         AddStep(node, context, reads, y, (r, w) => Elementwise.Where(node.Name, r[0], r[1], r[2], w));
+    }
+
+    private static void IsInfinite(GraphNode node, LoweringContext context)
+    {
+        var x = context.Input(node, 0);
+        if (x.Type != ElementType.Float32)
+        {
+            throw new ModelException(ModelError.UnsupportedOperator,
+                $"{node} (opset {node.Opset}): it is had for floats, not {x.Type}");
+        }
+
+        var (low, high) = (node.Attributes.Int("detect_negative", 1) != 0,
+            node.Attributes.Int("detect_positive", 1) != 0);
+        var y = context.Output(node, OrderOf([x]), [x]);
+        AddStep(node, context, [x], y, (r, w) => Elementwise.IsInfinite(node.Name, r[0], w, low, high));
     }
 
     private static void Cast(GraphNode node, LoweringContext context)

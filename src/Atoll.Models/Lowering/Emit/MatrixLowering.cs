@@ -65,7 +65,8 @@ internal static class MatrixLowering
         AddProduct(context, node.Name, a, b, (y.TryReshape(full)!, 1));
     }
 
-    private static void AddProduct(LoweringContext context, string name, TensorView a, TensorView b,
+    /// <summary>Adds a batched product of two views; the rows of the result are dense.</summary>
+    public static void AddProduct(LoweringContext context, string name, TensorView a, TensorView b,
         (TensorView View, float Scale) y) =>
         context.Add(new LoweredStep
         {

@@ -21,7 +21,8 @@ internal static class NodeLowerings
         [
             ElementwiseLowering.Operators, ViewLowering.Operators, MovementLowering.Operators, MatrixLowering.Operators,
             ConvolutionLowering.Operators, PoolingLowering.Operators, NormalizationLowering.Operators,
-            ReductionLowering.Operators,
+            ReductionLowering.Operators, ResizeLowering.Operators, IndexingLowering.Operators,
+            QuantizationLowering.Operators, EinsumLowering.Operators, ConstantLowering.Operators,
         ];
         IEnumerable<(string Operator, NodeLowering Lower)>[] fused =
         [

@@ -1,0 +1,103 @@
+namespace Atoll.Models.Tests;
+
+/// <summary>Kernels of indexing, resizing, quantization and 16-bit floats against the scalar reference.</summary>
+public sealed class NumericLoweringTests
+{
+    private static readonly Dictionary<string, Func<GraphBuilder, GraphValue[]>> Graphs = new()
+    {
+        ["gather elements"] = b => [b.Op("GatherElements", [("axis", 1L)], b.Input(3, 4, 2),
+            Indices(b, 4, 3, 7, 2))],
+        ["gather elements of a transpose"] = b => [b.Op("GatherElements",
+            b.Op("Transpose", b.Input(5, 3)), Indices(b, 3, 2, 5))],
+        ["gather tuples in batches"] = b => [b.Op("GatherND", [("batch_dims", 1L)], b.Input(2, 3, 4, 5),
+            Indices(b, 3, 2, 6, 1)), b.Op("GatherND", b.Input(3, 3, 2), Indices(b, 3, 4, 2))],
+        ["scatter elements"] = b => [b.Op("ScatterElements", [("axis", -1L)], b.Input(2, 9), Of(b, [2, 3],
+            0, 4, -1, 8, 2, 3), b.Input(2, 3))],
+        ["scatter that adds"] = b => [b.Op("ScatterElements", [("axis", 0L), ("reduction", "add")], b.Input(4, 3),
+            Indices(b, 4, 7, 3), b.Input(7, 3)),
+            b.Op("ScatterND", [("reduction", "mul")], b.Input(4, 300), Indices(b, 4, 9, 1), b.Input(9, 300))],
+        ["scatter slices over blocks"] = b => [b.Op("ScatterND", b.Input(400, 500), Of(b, [3, 1], 399, -400, 200),
+            b.Input(3, 500))],
+        ["top k"] = b => [.. b.Ops("TopK", 2, [], b.Input(7, 1000), b.Ints(10)),
+            .. b.Ops("TopK", 2, [("axis", 1L), ("largest", 0L)], b.Input(2, 33, 5), b.Ints(33))],
+        ["top k of equal integers"] = b => [.. b.Ops("TopK", 2, [], b.Input(ElementType.Int64, 3, 90), b.Ints(50))],
+        ["cumulative sums"] = b => [b.Op("CumSum", b.Input(3, 700), b.Ints(1)),
+            b.Op("CumSum", [("reverse", 1L)], b.Input(40, 300), b.Ints(0)),
+            b.Op("CumSum", [("exclusive", 1L), ("reverse", 1L)], b.Input(2, 9, 4), b.Ints(-2)),
+            b.Op("CumSum", [("exclusive", 1L)], b.Input(ElementType.Int32, 5), b.Ints(0))],
+        ["one hot"] = b => [b.Op("OneHot", [("axis", 1L)], Indices(b, 6, 2, 5),
+            b.Ints(5), b.Of(Tensor.Float([2], [-1, 3])))],
+        ["reversed sequences"] = b => [b.Op("ReverseSequence", b.Input(5, 3, 4), Of(b, [3], 2, 5, 1)),
+            b.Op("ReverseSequence", [("time_axis", 1L), ("batch_axis", 0L)], b.Input(3, 6), Of(b, [3], 6, 1, 4))],
+        ["hardmax"] = b => [b.Op("Hardmax", [("axis", 1L)], b.Input(3, 600, 2))],
+        ["arg extremes of many rows"] = b => [b.Op("ArgMax", [("axis", -1L)], b.Input(300, 40)),
+            b.Op("ArgMin", [("axis", 0L), ("select_last_index", 1L)], b.Input(ElementType.Int32, 9, 50))],
+        ["nearest upsampling"] = b => [Resize(b, b.Input(2, 3, 5, 7), "nearest", "asymmetric", 1, 1, 2, 2),
+            Resize(b, b.Input(ElementType.UInt8, 1, 2, 4, 4), "nearest", "half_pixel", 1, 1, 1.5f, 2)],
+        ["linear resizing"] = b => [Resize(b, b.Input(2, 3, 5, 7), "linear", "half_pixel", 1, 1, 2.5f, 0.6f),
+            Resize(b, b.Input(1, 2, 9, 700), "linear", "align_corners", 1, 1, 2, 1),
+            Resize(b, b.Input(3, 4, 8), "linear", "pytorch_half_pixel", 1, 1, 3)],
+        ["cubic resizing"] = b => [Resize(b, b.Input(1, 2, 6, 5), "cubic", "half_pixel", 1, 1, 0.7f, 2)],
+        ["resizing behind a convolution"] = b => [Resize(b, b.Op("Conv", b.Input(1, 3, 6, 6),
+            b.Weights(20, 3, 1, 1)), "linear", "half_pixel", 1, 1, 2, 2), Resize(b, b.Op("Conv",
+            b.Input(1, 3, 6, 6), b.Weights(20, 3, 1, 1)), "nearest", "asymmetric", 1, 1, 2, 2)],
+        ["resizing by sizes with a crop"] = b => [b.Op("Resize", [("mode", "linear"),
+            ("coordinate_transformation_mode", "tf_crop_and_resize"), ("extrapolation_value", 7f)],
+            b.Input(1, 2, 8, 8), b.Of(Tensor.Float([8], [0, 0, 0.3f, -0.2f, 1, 1, 1.2f, 0.9f])), null,
+            b.Ints(1, 2, 6, 7))],
+        ["grid samples"] = b => [.. from mode in new[] { "bilinear", "nearest", "bicubic" }
+            from padding in new[] { "zeros", "border", "reflection" }
+            select b.Op("GridSample", [("mode", mode), ("padding_mode", padding),
+                ("align_corners", padding == "border" ? 1L : 0L)], b.Input(2, 3, 5, 7),
+                b.Op("Mul", b.Input(2, 4, 6, 2), b.Scalar(1.7f)))],
+        ["quantized and back"] = b => [b.Op("DequantizeLinear", b.Op("QuantizeLinear", b.Input(3, 40),
+            b.Scalar(0.01f), Byte(b, 120)), b.Scalar(0.01f), Byte(b, 120)),
+            b.Op("QuantizeLinear", [("axis", 0L)], b.Input(3, 4), b.Positive(3),
+                b.Of(new Tensor(ElementType.Int8, [3], [0, 255, 5])))],
+        ["dynamic quantization"] = b => [.. b.Ops("DynamicQuantizeLinear", 3, [], b.Input(4, 50))],
+        ["einstein sums"] = b => [b.Op("Einsum", [("equation", "bhid,bhjd->bhij")], b.Input(2, 3, 4, 5),
+            b.Input(2, 3, 6, 5)), b.Op("Einsum", [("equation", "bij,jk->kbi")], b.Input(2, 3, 4), b.Input(4, 5)),
+            b.Op("Einsum", [("equation", "i,j->ij")], b.Input(3), b.Input(4)),
+            b.Op("Einsum", [("equation", "ij->ji")], b.Input(3, 4))],
+        ["bits"] = b => [b.Op("BitShift", [("direction", "LEFT")], b.Input(ElementType.UInt8, 9),
+            b.Input(ElementType.UInt8, 9)), b.Op("IsInf", b.Op("Div", b.Input(5), b.Scalar(0)))],
+        ["half precision"] = b => [Half(b, b.Op("Relu", Half(b, b.Op("MatMul", Half(b, b.Input(3, 8), 10),
+            b.Of(HalfWeights(b, 8, 5))), 10)), 1)],
+        ["bfloat16"] = b => [Half(b, b.Op("Add", Half(b, b.Input(3, 8), 16), Half(b, b.Input(8), 16)), 1)],
+        ["dropout with its mask"] = b => [.. b.Ops("Dropout", 2, [], b.Input(3, 4))],
+        ["identity matrix"] = b => [b.Op("EyeLike", [("k", 1L)], b.Input(3, 5))],
+        ["random tensors"] = b => [b.Op("RandomNormalLike", [("seed", 3f)], b.Input(40)),
+            b.Op("RandomUniform", [("shape", new[] { 2L, 3L })])],
+        ["nothing at all"] = b => [b.Op("CumSum", b.Input(0, 3), b.Ints(0)),
+            b.Op("GatherElements", b.Input(2, 3), Of(b, [0, 3])), b.Op("Hardmax", b.Input(2, 0))],
+    };
+
+    public static TheoryData<string> Cases => [.. Graphs.Keys];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Compiled_graph_equals_the_reference(string name)
+    {
+        var b = new GraphBuilder(name.Length);
+        CompiledRun.Check(b.Build(Graphs[name](b)), name.Length, tolerance: name is "half precision" or "bfloat16"
+            ? 0.02f : 1e-4f);
+    }
+
+    private static GraphValue Of(GraphBuilder b, long[] shape, params long[] values) =>
+        b.Of(Tensor.Int64(shape, values));
+
+    private static GraphValue Indices(GraphBuilder b, int size, params long[] shape) => Of(b, shape,
+        [.. Enumerable.Range(0, (int)shape.Aggregate(1L, (x, y) => x * y))
+            .Select(_ => (long)b.Random.Next(-size, size))]);
+
+    private static GraphValue Byte(GraphBuilder b, byte value) => b.Of(new Tensor(ElementType.UInt8, [], [value]));
+
+    private static GraphValue Resize(GraphBuilder b, GraphValue x, string mode, string coordinates,
+        params float[] scales) => b.Op("Resize", [("mode", mode), ("coordinate_transformation_mode", coordinates)],
+        x, null, b.Of(Tensor.Float([scales.Length], scales)));
+
+    private static GraphValue Half(GraphBuilder b, GraphValue x, long type) => b.Op("Cast", [("to", type)], x);
+
+    private static Tensor HalfWeights(GraphBuilder b, params long[] shape) => Tensor.Of<Half>(ElementType.Float16,
+        shape, [.. Enumerable.Range(0, (int)(shape[0] * shape[1])).Select(_ => (Half)(b.Random.NextDouble() - 0.5))]);
+}

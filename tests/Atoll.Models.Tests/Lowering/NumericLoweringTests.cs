@@ -68,7 +68,34 @@ public sealed class NumericLoweringTests
         ["identity matrix"] = b => [b.Op("EyeLike", [("k", 1L)], b.Input(3, 5))],
         ["random tensors"] = b => [b.Op("RandomNormalLike", [("seed", 3f)], b.Input(40)),
             b.Op("RandomUniform", [("shape", new[] { 2L, 3L })])],
-        ["nothing at all"] = b => [b.Op("CumSum", b.Input(0, 3), b.Ints(0)),
+        ["rnn"] = b => [.. b.Ops("RNN", 2, [("activations", new[] { "Relu" })], b.Input(5, 2, 3),
+            b.Weights(1, 7, 3), b.Weights(1, 7, 7), b.Weights(1, 14))],
+        ["lstm in both directions"] = b => [.. b.Ops("LSTM", 3, [("direction", "bidirectional")], b.Input(6, 2, 5),
+            b.Weights(2, 36, 5), b.Weights(2, 36, 9), b.Weights(2, 72), null, b.Input(2, 2, 9), b.Input(2, 2, 9),
+            b.Weights(2, 27))],
+        ["lstm from zero"] = b => [.. b.Ops("LSTM", 3, [], b.Input(4, 1, 5), b.Weights(1, 160, 5),
+            b.Weights(1, 160, 40))],
+        ["gru that resets after"] = b => [.. b.Ops("GRU", 2, [("linear_before_reset", 1L), ("direction", "reverse")],
+            b.Input(4, 3, 5), b.Weights(1, 60, 5), b.Weights(1, 60, 20), b.Weights(1, 120))],
+        ["gru that resets before"] = b => [.. b.Ops("GRU", 2, [("direction", "bidirectional")], b.Input(4, 3, 5),
+            b.Weights(2, 60, 5), b.Weights(2, 60, 20), b.Weights(2, 120), null, b.Input(2, 3, 20))],
+        ["products of bytes"] = b => [
+            b.Op("MatMulInteger", b.Input(ElementType.UInt8, 2, 35, 70), Bytes(b, ElementType.Int8, 70, 37),
+                Byte(b, 130), b.Of(new Tensor(ElementType.Int8, [37], [.. Enumerable.Range(0, 37)
+                    .Select(i => (byte)i)]))),
+            b.Op("MatMulInteger", b.Input(ElementType.Int8, 3, 5), Bytes(b, ElementType.UInt8, 5, 2),
+                b.Of(new Tensor(ElementType.Int8, [3], [1, 255, 128])), Byte(b, 200)),
+            b.Op("QLinearMatMul", b.Ops("DynamicQuantizeLinear", 3, [], b.Input(4, 50))[0], b.Scalar(0.02f),
+                Byte(b, 127), Bytes(b, ElementType.UInt8, 50, 20), b.Scalar(0.01f), Byte(b, 120), b.Scalar(0.3f),
+                Byte(b, 100))],
+        ["convolutions of bytes"] = b => [
+            b.Op("ConvInteger", [("pads", new[] { 1L, 1L, 1L, 1L }), ("strides", new[] { 2L, 1L })],
+                b.Input(ElementType.UInt8, 2, 3, 9, 7), Bytes(b, ElementType.Int8, 18, 3, 3, 3), Byte(b, 3)),
+            b.Op("QLinearConv", [("group", 2L), ("pads", new[] { 0L, 2L, 1L, 0L })],
+                b.Ops("DynamicQuantizeLinear", 3, [], b.Input(1, 4, 6, 6))[0], b.Scalar(0.01f), Byte(b, 128),
+                Bytes(b, ElementType.Int8, 6, 2, 2, 3), b.Positive(6), b.Of(new Tensor(ElementType.Int8, [], [0])),
+                b.Scalar(2f), Byte(b, 7), b.Of(Tensor.Of<int>(ElementType.Int32, [6], [5, -9, 100, 0, 7, 44])))],
+        ["nothing at all"] = b => [b.Op("CumSum", b.Input(ElementType.Float32, 0, 3), b.Ints(0)),
             b.Op("GatherElements", b.Input(2, 3), Of(b, [0, 3])), b.Op("Hardmax", b.Input(2, 0))],
     };
 
@@ -91,6 +118,13 @@ public sealed class NumericLoweringTests
             .Select(_ => (long)b.Random.Next(-size, size))]);
 
     private static GraphValue Byte(GraphBuilder b, byte value) => b.Of(new Tensor(ElementType.UInt8, [], [value]));
+
+    private static GraphValue Bytes(GraphBuilder b, ElementType type, params long[] shape)
+    {
+        var data = new byte[shape.Aggregate(1L, (x, y) => x * y)];
+        b.Random.NextBytes(data);
+        return b.Of(new Tensor(type, shape, data));
+    }
 
     private static GraphValue Resize(GraphBuilder b, GraphValue x, string mode, string coordinates,
         params float[] scales) => b.Op("Resize", [("mode", mode), ("coordinate_transformation_mode", coordinates)],

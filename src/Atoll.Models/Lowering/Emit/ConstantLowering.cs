@@ -26,7 +26,7 @@ internal static class ConstantLowering
         {
             if (node.Outputs[i] is { } output)
             {
-                context.Bind(output, context.Constant(results[i]));
+                context.Bind(output, context.Constant((Tensor)results[i]));
             }
         }
     }

@@ -23,6 +23,7 @@ internal static class NodeLowerings
             ConvolutionLowering.Operators, PoolingLowering.Operators, NormalizationLowering.Operators,
             ReductionLowering.Operators, ResizeLowering.Operators, IndexingLowering.Operators,
             QuantizationLowering.Operators, EinsumLowering.Operators, ConstantLowering.Operators,
+            RecurrentLowering.Operators, QuantizedProductLowering.Operators,
         ];
         IEnumerable<(string Operator, NodeLowering Lower)>[] fused =
         [

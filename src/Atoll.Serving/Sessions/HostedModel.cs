@@ -13,6 +13,8 @@ internal sealed class HostedModel
     private readonly Func<LiveSessionOptions, LiveSession> _open;
     private volatile LiveSession[] _sessions;
     private int _loads;
+    private long _givenUp;
+    private long _ran;
 
     public HostedModel(ReplicaSource source, TimeProvider clock, long origin)
     {
@@ -70,6 +72,18 @@ internal sealed class HostedModel
 
     /// <summary>No request of it waits.</summary>
     public bool IsIdle => Array.TrueForAll(_sessions, session => session.Depth == 0);
+
+    /// <summary>
+    /// Whether requests were given up since the last call and not one batch ran: then the profile may be what is wrong.
+    /// </summary>
+    public bool IsStarved()
+    {
+        var given = _sessions.Sum(session => session.Counts.Dropped + session.Counts.Refused);
+        var ran = _sessions.Sum(session => session.Counts.Batches.Sum());
+        var isStarved = given > _givenUp && ran == _ran;
+        (_givenUp, _ran) = (given, ran);
+        return isStarved;
+    }
 
     /// <summary>Claims the one load that may be under way; false when another has it.</summary>
     public bool TryBeginLoad() => Interlocked.CompareExchange(ref _loads, 1, 0) == 0;

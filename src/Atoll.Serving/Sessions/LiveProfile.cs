@@ -12,11 +12,15 @@ internal sealed class LiveProfile
     private const int LeastSamples = 8;
     private static readonly TimeSpan Age = TimeSpan.FromSeconds(15);
 
+    private const double Doubt = 0.8;
+    private const double TrustLeast = 0.05;
+
     private readonly Lock _lock = new();
     private readonly BatchProfile _measured;
     private readonly (long At, long Took)[][] _samples;
     private readonly int[] _next;
     private readonly TimeProvider _clock;
+    private double _trust = 1;
     private volatile BatchProfile _forDispatch;
     private volatile BatchProfile _forPlanning;
 
@@ -47,13 +51,19 @@ internal sealed class LiveProfile
     }
 
     /// <summary>Makes new profiles of what was noted; a size with few recent batches keeps what was measured.</summary>
-    public void Correct()
+    /// <param name="isStarved">
+    /// Nothing runs, because nothing seems to end in time. A measurement that was disturbed would never be corrected
+    /// then,
+    /// so it is trusted less each time until a batch runs and says how long it takes.
+    /// </param>
+    public void Correct(bool isStarved = false)
     {
+        _trust = isStarved ? Math.Max(TrustLeast, _trust * Doubt) : 1;
         var dispatch = new List<ProfilePoint>();
         var planning = new List<ProfilePoint>();
         for (var i = 0; i < _measured.Points.Count; i++)
         {
-            var point = _measured.Points[i];
+            var point = Trusted(_measured.Points[i]);
             var recent = Recent(i);
             if (recent.Length < LeastSamples)
             {
@@ -76,6 +86,12 @@ internal sealed class LiveProfile
         _forDispatch = new BatchProfile(_measured.Model, _measured.Device, dispatch, _measured.Options);
         _forPlanning = new BatchProfile(_measured.Model, _measured.Device, planning, _measured.Options);
     }
+
+    private ProfilePoint Trusted(ProfilePoint point) => _trust == 1 ? point : point with
+    {
+        Mean = TimeSpan.FromTicks(Math.Max(1, (long)(point.Mean.Ticks * _trust))),
+        Deviation = TimeSpan.FromTicks((long)(point.Deviation.Ticks * _trust)),
+    };
 
     private long[] Recent(int point)
     {

@@ -318,7 +318,7 @@ internal sealed class LiveSession
             seat.Lane.TryAdvance();
         }
 
-        if (seats.Length == 0)
+        if (seats.Length == 0 && TryPeek(out _, out _))
         {
             OnUnserved?.Invoke(this);
         }

@@ -105,12 +105,14 @@ public sealed partial class SessionDirector : IAsyncDisposable
     }
 
     /// <summary>
-    /// The largest factor by which these rates, in requests per second by session name, can be multiplied so that a plan
+    /// The largest factor by which these rates, in requests per second by session name, can be multiplied so that a
+    /// plan
     /// from what batches take now still carries them all.
     /// </summary>
     public double PlannedCapacity(IReadOnlyDictionary<string, double> rates)
     {
         var models = Models;
+        models = SessionPlanning.Newest(models);
         var packing = new SessionPacking(models, _devices, Options);
         var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
             .Select(session => session.Load.Session with { Rate = rates.GetValueOrDefault(session.Name) });
@@ -125,7 +127,8 @@ public sealed partial class SessionDirector : IAsyncDisposable
         PipelineModel query;
         lock (_lock)
         {
-            query = new PipelineModel(this, spec, PipelineLoader.Open(spec, _models, _devices, Options), _clock);
+            query = new PipelineModel(this, spec, PipelineLoader.Open(
+                spec, SessionPlanning.Newest(_models), _devices, Options), _clock);
             _queries.Add(query);
         }
 
@@ -232,9 +235,10 @@ public sealed partial class SessionDirector : IAsyncDisposable
                 session.ReadRate();
             }
 
+            var isStarved = model.IsStarved();
             foreach (var profile in model.Profiles.Values)
             {
-                profile.Correct();
+                profile.Correct(isStarved);
             }
         }
 

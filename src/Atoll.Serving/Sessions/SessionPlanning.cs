@@ -35,6 +35,7 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
     /// <summary>A plan for the rates of now, with as few moves from the current one as may be.</summary>
     public ServingPlan Make(IReadOnlyList<HostedModel> models)
     {
+        models = Newest(models);
         var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
             .Select(session => session.Load).ToArray();
         _planned.Clear();
@@ -47,6 +48,10 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
             ? ServingPlan.Empty
             : new SessionPacking(models, devices, options).Pack(loads, _current);
     }
+
+    /// <summary>Of a model that is being replaced, the new one: the old one takes what is left until it goes.</summary>
+    public static IReadOnlyList<HostedModel> Newest(IReadOnlyList<HostedModel> models) =>
+        [.. models.GroupBy(model => model.Name).Select(group => group.Last())];
 
     /// <summary>Gives lanes and sessions their seats; lanes first, so that a session finds who serves it.</summary>
     public void PutInForce(ServingPlan plan, IReadOnlyList<HostedModel> models)

@@ -9,7 +9,9 @@ internal sealed class FakeReplica : IReplica
 {
     private readonly ConcurrentQueue<TaskCompletionSource<InferenceStatus>> _running = new();
 
-    public bool Gated { get; init; }
+    public bool Gated { get; set; }
+
+    public Action? OnDisposed { get; init; }
 
     public IReadOnlyList<int> Sizes { get; init; } = [1, 2, 4, 8];
 
@@ -61,6 +63,7 @@ internal sealed class FakeReplica : IReplica
     public ValueTask DisposeAsync()
     {
         Disposed = true;
+        OnDisposed?.Invoke();
         return ValueTask.CompletedTask;
     }
 

@@ -48,6 +48,19 @@ public sealed class LiveProfileTests : IDisposable
         Assert.Equal(3, profile.ForDispatch.Latency(1).TotalMilliseconds);
     }
 
+    [Fact]
+    public void A_profile_that_lets_nothing_run_is_trusted_less_until_something_runs()
+    {
+        var profile = new LiveProfile(SessionBench.Profile, _clock);
+
+        profile.Correct(isStarved: true);
+        profile.Correct(isStarved: true);
+        Assert.Equal(3 * 0.8 * 0.8, profile.ForDispatch.Latency(1).TotalMilliseconds, 3);
+        profile.Correct();
+
+        Assert.Equal(3, profile.ForDispatch.Latency(1).TotalMilliseconds);
+    }
+
     private static void Record(LiveProfile profile, int rows, double milliseconds, int times)
     {
         for (var i = 0; i < times; i++)

@@ -14,6 +14,9 @@ internal sealed record ServingBenchOptions
     public required IReadOnlyList<int> Cpus { get; init; }
 
     public int Seed { get; init; } = 1;
+
+    /// <summary>Requests come over HTTP instead of from within.</summary>
+    public bool Http { get; init; }
 }
 
 /// <summary>
@@ -53,20 +56,29 @@ internal sealed class ServingBench : IAsyncDisposable
     {
         var loads = await ServingModels.LoadAsync(_director, _progress, cancellation);
         _director.Start();
+        await using IRequestPath path = _options.Http
+            ? await HttpPath.StartAsync(loads, _director, _clock, cancellation)
+            : new DirectPath();
+        return await MeasureAsync(loads, path, cancellation);
+    }
+
+    private async Task<ServingReport> MeasureAsync(
+        IReadOnlyList<ServingLoad> loads, IRequestPath path, CancellationToken cancellation)
+    {
         var rates = EqualShares(loads);
-        await CalibrateAsync(loads, rates, cancellation);
+        await CalibrateAsync(loads, path, rates, cancellation);
         var factor = _director.PlannedCapacity(SessionRates(loads, rates, 1));
         var planned = loads.ToDictionary(load => load.Name, load => rates[load.Name] * factor);
         var profiles = Profiles();
         await _director.ExpectAsync(SessionRates(loads, planned, 1), cancellation);
         _progress($"planned capacity {planned.Values.Sum():0.0} requests per second");
-        var under = RunPhase(loads, planned, Underload);
-        var over = RunPhase(loads, planned, Overload);
-        var cancel = await ServingCancel.RunAsync(loads[^2], _clock);
+        var under = RunPhase(loads, path, planned, Underload);
+        var over = RunPhase(loads, path, planned, Overload);
+        var cancel = await ServingCancel.RunAsync(loads[^2], path, _clock);
         return new ServingReport
         {
             Machine = BenchJson.Machine,
-            Path = "in process",
+            Path = path.Name,
             Devices = [.. _devices.Select(device => $"{device.Name}, {device.Rights}")],
             PhaseSeconds = _options.Seconds,
             PlannedRps = planned.Values.Sum(),
@@ -109,7 +121,8 @@ internal sealed class ServingBench : IAsyncDisposable
     }
 
     private async Task CalibrateAsync(
-        IReadOnlyList<ServingLoad> loads, Dictionary<string, double> rates, CancellationToken cancellation)
+        IReadOnlyList<ServingLoad> loads, IRequestPath path, Dictionary<string, double> rates,
+        CancellationToken cancellation)
     {
         foreach (var share in Calibration)
         {
@@ -119,20 +132,20 @@ internal sealed class ServingBench : IAsyncDisposable
             await _director.ExpectAsync(SessionRates(loads, rates, factor * share), cancellation);
             var seconds = Math.Clamp(_options.Seconds / 6, 2, 8);
             ServingPhase.Run(
-                [.. loads.Select(load => Client(load, rates[load.Name] * factor * share, seconds))], _clock);
+                [.. loads.Select(load => Client(load, path, rates[load.Name] * factor * share, seconds))], _clock);
         }
     }
 
-    private ServingClient Client(ServingLoad load, double rate, double seconds) =>
-        new(load, ServingPhase.Poisson(rate, seconds, _random), _clock);
+    private ServingClient Client(ServingLoad load, IRequestPath path, double rate, double seconds) =>
+        new(load, path, ServingPhase.Poisson(rate, seconds, _random), _clock);
 
     private ServingPhaseReport RunPhase(
-        IReadOnlyList<ServingLoad> loads, Dictionary<string, double> planned, double share)
+        IReadOnlyList<ServingLoad> loads, IRequestPath path, Dictionary<string, double> planned, double share)
     {
         _progress($"{share:P0} of the planned capacity for {_options.Seconds:0} s");
         var before = _director.Status;
         ServingClient[] clients =
-            [.. loads.Select(load => Client(load, planned[load.Name] * share, _options.Seconds))];
+            [.. loads.Select(load => Client(load, path, planned[load.Name] * share, _options.Seconds))];
         ServingPhase.Run(clients, _clock);
         var after = _director.Status;
         ServingLoadRow[] rows = [.. clients.Select(client =>

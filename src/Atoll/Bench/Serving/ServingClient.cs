@@ -1,4 +1,3 @@
-using Atoll.Devices;
 using Atoll.Serving;
 
 namespace Atoll;
@@ -7,7 +6,8 @@ namespace Atoll;
 /// An open-loop client of one load: sends at the times that were drawn, whatever became of the requests before, and
 /// counts what came back. Latency runs from the time at which a request was due, so that a late sender hides nothing.
 /// </summary>
-internal sealed class ServingClient(ServingLoad load, double[] arrivals, TimeProvider clock)
+internal sealed class ServingClient(
+    ServingLoad load, IRequestPath path, double[] arrivals, TimeProvider clock)
 {
     private readonly InputTensor[] _input = ServingModels.InputOf(load);
     private readonly double[] _latenciesMs = new double[arrivals.Length];
@@ -63,19 +63,12 @@ internal sealed class ServingClient(ServingLoad load, double[] arrivals, TimePro
 
     private async Task SendAsync(int index, long start)
     {
-        var request = new InferenceRequest { Inputs = _input, Class = WorkClass.RealTime, Priority = 1 };
-        for (var i = 0; i < load.Model.Metadata.Outputs.Length; i++)
-        {
-            request.Outputs.Add(new OutputRequest(i, Binary: true));
-        }
-
-        var outcome = await load.Model.InferAsync(request, CancellationToken.None);
-        outcome.Outputs?.Dispose();
+        var (status, reason) = await path.SendAsync(load, _input, CancellationToken.None);
         _latenciesMs[index] = clock.GetElapsedTime(start).TotalMilliseconds - (arrivals[index] * 1000);
-        _ended[index] = outcome.Status;
-        if (outcome.Status != InferenceStatus.Completed)
+        _ended[index] = status;
+        if (status != InferenceStatus.Completed)
         {
-            _reason ??= outcome.Reason;
+            _reason ??= reason;
         }
 
         if (Interlocked.Decrement(ref _left) == 0)

@@ -18,11 +18,12 @@ internal static class ServingCommand
             Description = "Length of each of the two phases.", DefaultValueFactory = _ => 300,
         };
         var seed = new Option<int>("--seed") { Description = "Seed of the arrivals.", DefaultValueFactory = _ => 1 };
+        var http = new Option<bool>("--http") { Description = "Send the requests over HTTP." };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         var command = new Command(
             "serving", "Sessions and a query on two one-core devices at 80 % and 150 % of the planned capacity.")
         {
-            seconds, seed, json,
+            seconds, seed, http, json,
         };
         command.SetAction(async (result, stop) =>
         {
@@ -36,6 +37,7 @@ internal static class ServingCommand
                 new ServingBenchOptions
                 {
                     Seconds = result.GetValue(seconds), Cpus = [.. cpus.Take(Devices)], Seed = result.GetValue(seed),
+                    Http = result.GetValue(http),
                 },
                 clock, what => Console.Error.WriteLine(what));
             var report = await bench.RunAsync(stop);

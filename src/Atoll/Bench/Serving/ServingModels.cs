@@ -25,7 +25,7 @@ internal static class ServingModels
 
     private static readonly (string Name, double Width, int? Image, double ObjectiveMs)[] Models =
     [
-        ("digits", 1, null, 40),
+        ("inceptionv3", 0.125, 75, 60),
         ("vgg19", 0.125, 64, 100),
         ("resnet152", 0.125, 64, 150),
     ];

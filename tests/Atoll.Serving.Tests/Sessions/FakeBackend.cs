@@ -1,0 +1,35 @@
+using Atoll.Devices;
+
+namespace Atoll.Serving.Tests;
+
+/// <summary>A device that holds so many models of 100 bytes each.</summary>
+internal sealed class FakeBackend(string name, int models = 10) : IBackend
+{
+    private int _loaded;
+
+    public string Name => name;
+
+    public long MemoryBytes => models * 100;
+
+    /// <summary>Names of the models in the order in which they were loaded.</summary>
+    public List<string> Loads { get; } = [];
+
+    /// <summary>The replica that was loaded last, by model.</summary>
+    public Dictionary<string, FakeReplica> Replicas { get; } = [];
+
+    public Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken)
+    {
+        if (_loaded == models)
+        {
+            throw new DeviceException(DeviceError.OutOfMemory, $"{name} is full");
+        }
+
+        _loaded++;
+        Loads.Add(source.Source.Name);
+        var replica = new FakeReplica { Sizes = [1, 2], OnDisposed = () => _loaded-- };
+        Replicas[source.Source.Name] = replica;
+        return Task.FromResult<IReplica>(replica);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

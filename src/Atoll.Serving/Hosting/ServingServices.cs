@@ -15,7 +15,9 @@ public sealed record ServingServices
     /// <summary>The device to show in metrics and on the live page; null = none.</summary>
     public IDeviceMonitor? Monitor { get; init; }
 
-    /// <summary>Serves models in sessions on several devices; null = models run as single requests. Not owned.</summary>
+    /// <summary>
+    /// Serves models in sessions on several devices; null = models run as single requests. Not owned.
+    /// </summary>
     public SessionDirector? Sessions { get; init; }
 
     /// <summary>Files of the live page by path, `/` first of all.</summary>

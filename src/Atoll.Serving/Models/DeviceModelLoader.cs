@@ -4,7 +4,8 @@ using Atoll.Models;
 namespace Atoll.Serving;
 
 /// <summary>
-/// Reads ONNX files and serves them on a device; those whose configuration asks for sessions, on the director's devices.
+/// Reads ONNX files and serves them on a device; those whose configuration asks for sessions, on the director's
+/// devices.
 /// </summary>
 public sealed class DeviceModelLoader(
     Device device, ModelLimits? limits = null, SessionDirector? director = null) : IModelLoader

@@ -115,7 +115,8 @@ public sealed record ModelConfiguration
         e is JsonException { InnerException: not JsonException, Path: { } where } json
         ? $"{where} on line {json.LineNumber + 1} has an unknown name or a value of the wrong kind; allowed: class " +
           "(real_time or best_effort), as whole numbers priority, instances, other_class_instances, queue_capacity, " +
-          "max_body_bytes, max_batch_size, as numbers objective_ms, expected_rate, a list devices, and name, platform, backend, version_policy, input, output"
+          "max_body_bytes, max_batch_size, as numbers objective_ms, expected_rate, a list devices, " +
+          "and name, platform, backend, version_policy, input, output"
         : e.Message;
 
     /// <summary>This configuration, or an error that names the wrong value, its limits and where it stands.</summary>

@@ -74,7 +74,7 @@ internal sealed class ServingDevice : IAsyncDisposable
             }
 
             var replica = await LoadAsync(model, mayGo, cancellation);
-            var resident = new Resident(replica, await ProfileAsync(model, replica));
+            var resident = await MeasuredAsync(model, replica);
             lock (_lock)
             {
                 resident.Touch(++_uses);
@@ -129,6 +129,19 @@ internal sealed class ServingDevice : IAsyncDisposable
         Loading.Dispose();
     }
 
+    private async Task<Resident> MeasuredAsync(HostedModel model, IReplica replica)
+    {
+        try
+        {
+            return new Resident(replica, await ProfileAsync(model, replica));
+        }
+        catch
+        {
+            await replica.DisposeAsync();
+            throw;
+        }
+    }
+
     private async Task<IReplica> LoadAsync(
         HostedModel model, Func<HostedModel, bool> mayGo, CancellationToken cancellation)
     {
@@ -170,6 +183,7 @@ internal sealed class ServingDevice : IAsyncDisposable
             return known;
         }
 
+        await BatchCheck.RequireIndependentAsync(model, replica);
         var profile = SessionProfiles.Read(model, replica, Name)
             ?? await SessionProfiles.MeasureAsync(model, replica, Name, _clock);
         model.MemoryBytes = Math.Max(model.MemoryBytes, replica.MemoryBytes);

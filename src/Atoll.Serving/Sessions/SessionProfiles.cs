@@ -1,6 +1,3 @@
-using Atoll.Devices;
-using Atoll.Models;
-
 namespace Atoll.Serving;
 
 /// <summary>Where the first profile of a model on a device comes from.</summary>
@@ -30,66 +27,11 @@ internal static class SessionProfiles
     }
 
     /// <summary>Runs every batch size of the replica on made-up inputs.</summary>
-    public static async Task<BatchProfile> MeasureAsync(
+    public static Task<BatchProfile> MeasureAsync(
         HostedModel model, IReplica replica, string device, TimeProvider clock)
     {
-        var batches = replica.Sizes.Select(size => BatchOf(model, size)).ToArray();
-        var profile = await ProfileMeasurement.RunAsync(replica, (model.Name, device), batches, clock);
-        return profile;
-    }
-
-    private static ReplicaBatch BatchOf(HostedModel model, int size)
-    {
-        var configuration = model.Source.Configuration;
-        var batch = new ReplicaBatch
-        {
-            Class = configuration.Class,
-            Priority = configuration.Class == WorkClass.RealTime ? 1 : configuration.Priority,
-        };
-        for (var i = 0; i < size; i++)
-        {
-            var live = new LiveRequest(model.Own);
-            live.Begin(RequestOf(model, i), -1, 1, (TimeSpan.Zero, TimeSpan.MaxValue));
-            batch.Add(live);
-        }
-
-        return batch;
-    }
-
-    private static InferenceRequest RequestOf(HostedModel model, int seed)
-    {
-        var random = new Random(seed);
-        var request = new InferenceRequest
-        {
-            Inputs = [.. model.Source.Model.Inputs.Select(input => Filled(input, model.IsBatched, random))],
-        };
-        for (var i = 0; i < model.Source.Model.Outputs.Count; i++)
-        {
-            request.Outputs.Add(new OutputRequest(i, Binary: true));
-        }
-
-        return request;
-    }
-
-    private static InputTensor Filled(TensorSpec input, bool isBatched, Random random)
-    {
-        long[] shape = [.. input.Shape];
-        if (isBatched)
-        {
-            shape[0] = 1;
-        }
-
-        var elements = shape.Aggregate(1L, (a, b) => checked(a * b));
-        var data = new byte[checked(elements * input.Type.SizeInBytes())];
-        if (input.Type == ElementType.Float32)
-        {
-            var values = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(data.AsSpan());
-            for (var i = 0; i < values.Length; i++)
-            {
-                values[i] = random.NextSingle();
-            }
-        }
-
-        return new InputTensor(shape, data);
+        ReplicaBatch[] batches =
+            [.. replica.Sizes.Select(size => MadeUpBatch.Of(model, [.. Enumerable.Range(0, size)]))];
+        return ProfileMeasurement.RunAsync(replica, (model.Name, device), batches, clock);
     }
 }

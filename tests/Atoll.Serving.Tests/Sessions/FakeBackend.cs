@@ -11,6 +11,9 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
 
     public long MemoryBytes => models * 100;
 
+    /// <summary>Its models cannot be batched, whatever their shapes say.</summary>
+    public bool Mixes { get; init; }
+
     /// <summary>Names of the models in the order in which they were loaded.</summary>
     public List<string> Loads { get; } = [];
 
@@ -26,7 +29,7 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
 
         _loaded++;
         Loads.Add(source.Source.Name);
-        var replica = new FakeReplica { Sizes = [1, 2], OnDisposed = () => _loaded-- };
+        var replica = new FakeReplica { Sizes = [1, 2], Mixes = Mixes, OnDisposed = () => _loaded-- };
         Replicas[source.Source.Name] = replica;
         return Task.FromResult<IReplica>(replica);
     }

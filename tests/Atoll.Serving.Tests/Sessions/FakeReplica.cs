@@ -11,6 +11,9 @@ internal sealed class FakeReplica : IReplica
 
     public bool Gated { get; set; }
 
+    /// <summary>Adds up the requests of a batch, as a model does that cannot be batched.</summary>
+    public bool Mixes { get; init; }
+
     public Action? OnDisposed { get; init; }
 
     public IReadOnlyList<int> Sizes { get; init; } = [1, 2, 4, 8];
@@ -86,8 +89,18 @@ internal sealed class FakeReplica : IReplica
         return new InferenceOutcome(status);
     }
 
-    private static void Answer(ReplicaBatch batch)
+    private void Answer(ReplicaBatch batch)
     {
+        if (Mixes)
+        {
+            for (var i = 0; i < batch.Count; i++)
+            {
+                batch.SetOutput(i, 0, [batch.RowsOf(i), 1], true, BitConverter.GetBytes((float)batch.Count));
+            }
+
+            return;
+        }
+
         for (var i = 0; i < batch.Count; i++)
         {
             batch.SetOutput(i, 0, [batch.RowsOf(i), 1], true, batch.Input(i, 0));

@@ -156,6 +156,19 @@ public sealed class SessionDirectorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_whose_requests_would_influence_each_other_is_refused_and_leaves_nothing_loaded()
+    {
+        var backend = new FakeBackend("a") { Mixes = true };
+        await using var director = Director(backend);
+
+        var refused = await Assert.ThrowsAsync<ServingException>(() => LoadAsync(director, "net", Session()));
+
+        Assert.Contains("depends on the other requests", refused.Message);
+        Assert.True(backend.Replicas["net"].Disposed);
+        Assert.Empty(director.Models);
+    }
+
+    [Fact]
     public async Task A_model_can_be_replaced_while_it_serves()
     {
         await using var director = Director(new FakeBackend("a"));

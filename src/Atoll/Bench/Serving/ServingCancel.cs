@@ -12,6 +12,11 @@ internal static class ServingCancel
     private const int Clients = 400;
     private const int Alone = 20;
 
+    /// <summary>
+    /// The first ones after, of which the median counts: over HTTP the very first opens a connection.
+    /// </summary>
+    private const int Next = 5;
+
     public static async Task<ServingCancelReport> RunAsync(
         ServingLoad load, IRequestPath path, TimeProvider clock)
     {
@@ -28,9 +33,15 @@ internal static class ServingCancel
         await leaving.CancelAsync();
         var ended = await Task.WhenAll(requests);
         var freed = clock.GetElapsedTime(left).TotalMilliseconds;
-        var next = await RunOneAsync(load, path, clock, CancellationToken.None);
+        var next = new List<double>();
+        for (var i = 0; i < Next; i++)
+        {
+            next.Add((await RunOneAsync(load, path, clock, CancellationToken.None)).Ms);
+        }
+
         return new ServingCancelReport(
-            Clients, ended.Count(end => end.Status == InferenceStatus.Cancelled), freed, next.Ms,
+            Clients, ended.Count(end => end.Status == InferenceStatus.Cancelled), freed,
+            next.Order().ElementAt(Next / 2),
             alone.Order().ElementAt(Alone / 2));
     }
 

@@ -1,0 +1,66 @@
+using System.Runtime.InteropServices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Checks by running it that a model can be batched: a request must get the same answer beside others as alone. A model
+/// that normalizes or sums over its first dimension has open shapes too, and would mix the requests.
+/// </summary>
+internal static class BatchCheck
+{
+    /// <summary>Batch sizes round differently; neighbours that matter change an answer by far more.</summary>
+    private const float Tolerance = 1e-2f;
+
+    /// <exception cref="ServingException">An answer depends on the other requests of its batch; names the output.
+    /// </exception>
+    public static async Task RequireIndependentAsync(HostedModel model, IReplica replica)
+    {
+        if (!model.IsBatched || replica.Sizes[^1] < 2)
+        {
+            return;
+        }
+
+        var alone = await RunAsync(model, replica, MadeUpBatch.Of(model, [0]));
+        var beside = await RunAsync(model, replica, MadeUpBatch.Of(model, [0, 1]));
+        for (var i = 0; i < model.Source.Model.Outputs.Count; i++)
+        {
+            var output = model.Source.Model.Outputs[i];
+            if (output.Type == ElementType.Float32 && Differ(alone.Data(i), beside.Data(i)))
+            {
+                throw new ServingException(ServingError.ModelNotServable,
+                    $"model '{model.Name}' cannot be batched: output '{output.Name}' of a request depends on the " +
+                        $"other " +
+                    "requests of its batch (setting max_batch_size of config.json)");
+            }
+        }
+    }
+
+    private static async Task<LiveRequest> RunAsync(HostedModel model, IReplica replica, ReplicaBatch batch)
+    {
+        var outcome = await replica.RunAsync(batch, CancellationToken.None);
+        return outcome.Status == InferenceStatus.Completed
+            ? batch.Requests[0]
+            : throw new ServingException(ServingError.ModelNotServable,
+                $"model '{model.Name}' failed with a batch of {batch.Rows}: {outcome.Status} {outcome.Reason}");
+    }
+
+    private static bool Differ(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
+        var a = MemoryMarshal.Cast<byte, float>(first);
+        var b = MemoryMarshal.Cast<byte, float>(second);
+        var largest = 0f;
+        var difference = 0f;
+        for (var i = 0; i < a.Length; i++)
+        {
+            // What is not a number says nothing about neighbours.
+            if (float.IsFinite(a[i]) && float.IsFinite(b[i]))
+            {
+                largest = Math.Max(largest, Math.Abs(a[i]));
+                difference = Math.Max(difference, Math.Abs(a[i] - b[i]));
+            }
+        }
+
+        return difference > Tolerance * largest;
+    }
+}

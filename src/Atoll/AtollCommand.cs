@@ -20,6 +20,7 @@ internal static class AtollCommand
             DoctorCommand.Create(),
             InferCommand.Create(),
             ModelCommand.Create(TimeProvider.System),
+            PlanCommand.Create(TimeProvider.System),
             ProfileCommand.Create(TimeProvider.System),
             ServeCommand.Create(),
             SettingsCommand.Create(),

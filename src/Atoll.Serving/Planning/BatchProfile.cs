@@ -11,6 +11,7 @@ public sealed class BatchProfile
     public const int BatchLimit = 65536;
 
     private readonly TimeSpan[] _latency;
+    private readonly double[] _milliseconds;
     private readonly long[] _memory;
     private readonly int[] _batches;
 
@@ -30,6 +31,7 @@ public sealed class BatchProfile
         Check(Points, Options);
         MaxBatch = Points[^1].Batch;
         _latency = new TimeSpan[MaxBatch + 1];
+        _milliseconds = new double[MaxBatch + 1];
         _memory = new long[MaxBatch + 1];
         _batches = Options.PointsOnly
             ? [.. Points.Select(point => point.Batch)]
@@ -86,6 +88,11 @@ public sealed class BatchProfile
             return 0;
         }
 
+        if (!Options.PointsOnly)
+        {
+            return Math.Max(1, requests);
+        }
+
         var index = Array.BinarySearch(_batches, Math.Max(1, requests));
         return _batches[index < 0 ? ~index : index];
     }
@@ -123,6 +130,9 @@ public sealed class BatchProfile
 
         return best;
     }
+
+    /// <summary>Planned execution time in milliseconds of a batch that is known to be within bounds.</summary>
+    internal double Milliseconds(int batch) => _milliseconds[batch];
 
     private static void Check(IReadOnlyList<ProfilePoint> points, ProfileOptions options)
     {
@@ -170,6 +180,7 @@ public sealed class BatchProfile
             var part = after.Batch == before.Batch ? 1 : (double)(batch - before.Batch) / (after.Batch - before.Batch);
             var ticks = Between(Planned(before), Planned(after), part);
             _latency[batch] = TimeSpan.FromTicks(Math.Max(1, (long)Math.Round(ticks * Options.Margin)));
+            _milliseconds[batch] = _latency[batch].TotalMilliseconds;
             _memory[batch] = (long)Math.Ceiling(Between(before.MemoryBytes, after.MemoryBytes, part));
         }
     }

@@ -44,7 +44,7 @@ internal sealed class Consolidation(SharePlacement placement, DevicePool pool, P
         }
 
         var before = others.Select(other => other.Shares).ToList();
-        foreach (var share in device.Shares.OrderByDescending(share => share.Choice.Job.Utilization))
+        foreach (var share in device.Shares.OrderByDescending(share => share.Slot.Utilization))
         {
             if (!placement.TryMove(share.Load, others, device))
             {

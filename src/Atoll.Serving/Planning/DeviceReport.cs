@@ -5,18 +5,7 @@ internal static class DeviceReport
 {
     public static DevicePlan Of(DeviceState device)
     {
-        Span<BatchJob> jobs = stackalloc BatchJob[device.Shares.Count];
-        for (var i = 0; i < jobs.Length; i++)
-        {
-            jobs[i] = device.Shares[i].Choice.Job;
-        }
-
-        var sessions = new List<PlannedSession>();
-        for (var i = 0; i < jobs.Length; i++)
-        {
-            sessions.Add(Of(device.Shares[i], EarliestDeadline.WorstResponse(jobs, i)));
-        }
-
+        var sessions = device.Shares.Select((share, i) => Of(share, WorstMs(device.Shares, i))).ToList();
         sessions.AddRange(device.Backups);
         return new DevicePlan
         {
@@ -29,28 +18,33 @@ internal static class DeviceReport
         };
     }
 
-    private static PlannedSession Of(PlacedShare share, double responseMs)
+    private static double WorstMs(IReadOnlyList<PlacedShare> shares, int index) =>
+        double.IsNaN(shares[index].Slot.StartMs) ? DeadlineSchedule.WorstMs(shares, index) : shares[index].Slot.WorstMs;
+
+    private static PlannedSession Of(PlacedShare share, double worstMs)
     {
-        var choice = share.Choice;
+        var slot = share.Slot;
         var session = share.Load.Session;
-        var worst = Durations.FromMilliseconds(choice.GatherMs + responseMs) +
-            share.Profile.Preprocessing + share.Profile.Postprocessing;
+        var isTable = !double.IsNaN(slot.StartMs);
         return new PlannedSession
         {
             Session = session.Name,
             Model = session.Model,
-            Batch = choice.Batch,
+            Batch = slot.Batch,
             Rate = share.Load.RatePerMs * 1000,
             Objective = session.Objective,
-            Execution = share.Profile.Latency(choice.Batch),
-            Period = Durations.FromMilliseconds(choice.Job.Period),
-            WorstLatency = worst,
+            Execution = share.Profile.Latency(slot.Batch),
+            Period = Durations.FromMilliseconds(slot.PeriodMs),
+            Start = isTable ? Durations.FromMilliseconds(slot.StartMs) : null,
+            WorstLatency = Durations.FromMilliseconds(worstMs) +
+                share.Profile.Preprocessing + share.Profile.Postprocessing,
             Jitter = Durations.FromMilliseconds(share.Load.JitterMs),
-            MemoryBytes = choice.MemoryBytes,
-            Why = $"{share.Why}; gathers {PlanText.Ms(choice.GatherMs)}, done {PlanText.Ms(responseMs)} later at " +
-                $"most, " +
-                $"{PlanText.Part(choice.Job.Utilization)} of the device" +
-                (share.Level > 0 ? $"; shortened from batch {share.Choices[0].Batch} so that no other is late" : ""),
+            Run = Math.Max(1, share.Load.Run),
+            MemoryBytes = slot.MemoryBytes,
+            Why = $"{share.Why}; {(isTable ? "in a table" : "by earliest deadline")} every " +
+                $"{PlanText.Ms(slot.PeriodMs)}, " +
+                $"answered in {PlanText.Ms(worstMs)}, {PlanText.Part(slot.Utilization)} of the device " +
+                $"({PlanText.Part(share.LeastUtilization)} if alone)",
         };
     }
 }

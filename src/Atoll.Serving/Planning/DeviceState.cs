@@ -1,15 +1,5 @@
 namespace Atoll.Serving;
 
-/// <summary>A share on a device, with the batch sizes it could run and the one it runs.</summary>
-internal sealed record PlacedShare(
-    LoadShare Load, BatchProfile Profile, IReadOnlyList<BatchChoice> Choices, int Level, string Why)
-{
-    public BatchChoice Choice => Choices[Level];
-
-    /// <summary>A pinned session stays where the user put it.</summary>
-    public bool IsPinned => Load.Session.Pinned.Count > 0;
-}
-
 /// <summary>One device while a plan is made: what it holds, and whether more fits in time and memory.</summary>
 internal sealed class DeviceState(DeviceKind kind, int kindIndex, int index, double maxOccupancy)
 {
@@ -20,6 +10,8 @@ internal sealed class DeviceState(DeviceKind kind, int kindIndex, int index, dou
 
     private readonly long _memoryLimit = MemoryLimit.Of(kind);
     private List<PlacedShare> _shares = [];
+    private double _octave;
+    private long _memoryBytes;
 
     public DeviceKind Kind { get; } = kind;
 
@@ -42,48 +34,66 @@ internal sealed class DeviceState(DeviceKind kind, int kindIndex, int index, dou
     /// <summary>Takes the share if all batches stay in time, shortening batches where that helps.</summary>
     public bool TryAdd(PlacedShare share)
     {
-        if (Utilization + share.Choices[0].Job.Utilization > maxOccupancy + 1e-9 || _shares.Count >= MaxSessions)
+        if (Utilization + share.LeastUtilization > maxOccupancy + 1e-9 || _shares.Count >= MaxSessions)
         {
             return false;
         }
 
-        List<PlacedShare> trial = [.. _shares, share];
-        if (!TryRepair(trial))
-        {
-            return false;
-        }
-
-        Set(trial);
-        return true;
+        return TryReplace([.. _shares, share]);
     }
 
     /// <summary>Puts these shares in the place of all; true if they fit together.</summary>
-    public bool TryReplace(IEnumerable<PlacedShare> shares)
+    public bool TryReplace(IReadOnlyList<PlacedShare> shares)
     {
-        List<PlacedShare> trial = [.. shares];
-        if (trial.Count > MaxSessions || !TryRepair(trial))
+        if (TryArrange(shares) is not { } slots)
         {
             return false;
         }
 
-        Set(trial);
+        Set([.. shares.Select((share, i) => share with { Slot = slots[i] })]);
         return true;
+    }
+
+    /// <summary>What the device would be used if it took the share too; null when it cannot.</summary>
+    public double? UtilizationWith(PlacedShare share) =>
+        Utilization + share.LeastUtilization <= maxOccupancy + 1e-9 && _shares.Count < MaxSessions &&
+        TryArrange([.. _shares, share]) is { } slots
+            ? Used(slots)
+            : null;
+
+    /// <summary>How far the share's period is from a doubling of the device's frames, 0 to 0.5: near ones share a table
+    /// without shorter batches.</summary>
+    public double Discord(PlacedShare share)
+    {
+        var octaves = Math.Log2(Math.Max(1e-6, share.TablePeriodMs)) - _octave;
+        return Math.Abs(octaves - Math.Round(octaves));
     }
 
     /// <summary>Puts back what <see cref="Shares"/> was before, which is known to fit.</summary>
     public void Restore(IReadOnlyList<PlacedShare> shares) => Set([.. shares]);
 
-    public long MemoryBytes => MemoryOf(_shares) + Backups.Sum(backup => backup.MemoryBytes);
+    public long MemoryBytes => _memoryBytes + Backups.Sum(backup => backup.MemoryBytes);
 
     public bool HasMemoryFor(long bytes) => bytes <= _memoryLimit - MemoryBytes;
 
+    private static double Used(BatchSlot[] slots)
+    {
+        var used = 0.0;
+        foreach (var slot in slots)
+        {
+            used += slot.Utilization;
+        }
+
+        return used;
+    }
+
     /// <summary>Memory of all sessions; weights that sessions of the same model share count once.</summary>
-    private static long MemoryOf(List<PlacedShare> shares)
+    private static long MemoryOf(IReadOnlyList<PlacedShare> shares, BatchSlot[] slots)
     {
         var bytes = 0L;
-        for (var i = 0; i < shares.Count; i++)
+        for (var i = 0; i < slots.Length; i++)
         {
-            bytes += shares[i].Choice.MemoryBytes;
+            bytes += slots[i].MemoryBytes;
             var model = shares[i].Load.Session.Model;
             for (var j = 0; j < i; j++)
             {
@@ -101,125 +111,33 @@ internal sealed class DeviceState(DeviceKind kind, int kindIndex, int index, dou
     private void Set(List<PlacedShare> shares)
     {
         _shares = shares;
-        Utilization = shares.Sum(share => share.Choice.Job.Utilization);
+        var slots = shares.Select(share => share.Slot).ToArray();
+        Utilization = Used(slots);
+        _memoryBytes = MemoryOf(shares, slots);
+        _octave = shares.Count == 0 ? 0 : Math.Log2(Math.Max(1e-6, shares.Min(share => share.TablePeriodMs)));
     }
 
-    /// <summary>
-    /// Shortens one batch after another until nothing is late: the batch that is in the way of a tight deadline, or the
-    /// one with most work in the span that is too full. Shorter batches occupy more, which bounds the search.
+    /// <summary>How the shares run together: in a table, or else by earliest deadline; alone whichever takes less.
     /// </summary>
-    private bool TryRepair(List<PlacedShare> trial)
+    private BatchSlot[]? TryArrange(IReadOnlyList<PlacedShare> shares)
     {
-        Span<BatchJob> jobs = stackalloc BatchJob[trial.Count];
-        for (var repair = 0; repair < MaxRepairs; repair++)
+        if (shares.Count is 0 or > MaxSessions)
         {
-            var utilization = 0.0;
-            for (var i = 0; i < trial.Count; i++)
-            {
-                jobs[i] = trial[i].Choice.Job;
-                utilization += jobs[i].Utilization;
-            }
-
-            if (utilization > maxOccupancy + 1e-9)
-            {
-                return false;
-            }
-
-            var memory = MemoryOf(trial) + Backups.Sum(backup => backup.MemoryBytes);
-            if (memory > _memoryLimit)
-            {
-                if (!ShrinkMemory(trial))
-                {
-                    return false;
-                }
-            }
-            else if (EarliestDeadline.IsFeasible(jobs, out var violation))
-            {
-                return true;
-            }
-            else if (!Shorten(trial, jobs, violation))
-            {
-                return false;
-            }
+            return shares.Count == 0 ? [] : null;
         }
 
-        return false;
+        var table = WithinMemory(shares, CyclicTable.TryArrange(shares, maxOccupancy));
+        if (table is not null && shares.Count > 1)
+        {
+            return table;
+        }
+
+        var deadlines = WithinMemory(shares, DeadlineSchedule.TryArrange(shares, maxOccupancy));
+        return table is null || (deadlines is not null && Used(deadlines) < Used(table)) ? deadlines : table;
     }
 
-    private static bool ShrinkMemory(List<PlacedShare> trial)
-    {
-        var best = -1;
-        for (var i = 0; i < trial.Count; i++)
-        {
-            if (trial[i].Level + 1 < trial[i].Choices.Count &&
-                (best < 0 || trial[i].Choice.MemoryBytes > trial[best].Choice.MemoryBytes))
-            {
-                best = i;
-            }
-        }
-
-        if (best >= 0)
-        {
-            trial[best] = trial[best] with { Level = trial[best].Level + 1 };
-        }
-
-        return best >= 0;
-    }
-
-    /// <summary>
-    /// Mends one span that is too full with the least occupancy: shortens the one batch whose change makes that span
-    /// fit
-    /// and is itself in time; if no single one does, the step that helps most for what it occupies.
-    /// </summary>
-    private static bool Shorten(List<PlacedShare> trial, Span<BatchJob> jobs, DeadlineViolation violation)
-    {
-        if (double.IsInfinity(violation.Demand))
-        {
-            return false;
-        }
-
-        var before = EarliestDeadline.Excess(jobs, violation.Span);
-        var (best, bestLevel, bestCost) = (-1, 0, double.PositiveInfinity);
-        var (step, stepWorth) = (-1, 0.0);
-        for (var i = 0; i < trial.Count; i++)
-        {
-            var (share, job) = (trial[i], jobs[i]);
-            for (var level = share.Level + 1; level < share.Choices.Count; level++)
-            {
-                jobs[i] = share.Choices[level].Job;
-                var cost = jobs[i].Utilization - job.Utilization;
-                var excess = EarliestDeadline.Excess(jobs, violation.Span);
-                if (level == share.Level + 1 && (before - excess) / cost > stepWorth)
-                {
-                    (step, stepWorth) = (i, (before - excess) / cost);
-                }
-
-                if (cost >= bestCost)
-                {
-                    break;
-                }
-
-                if (excess <= EarliestDeadline.Epsilon &&
-                    EarliestDeadline.Excess(jobs, jobs[i].Deadline) <= EarliestDeadline.Epsilon)
-                {
-                    (best, bestLevel, bestCost) = (i, level, cost);
-                    break;
-                }
-            }
-
-            jobs[i] = job;
-        }
-
-        if (best < 0 && step >= 0)
-        {
-            (best, bestLevel) = (step, trial[step].Level + 1);
-        }
-
-        if (best >= 0)
-        {
-            trial[best] = trial[best] with { Level = bestLevel };
-        }
-
-        return best >= 0;
-    }
+    private BatchSlot[]? WithinMemory(IReadOnlyList<PlacedShare> shares, BatchSlot[]? slots) =>
+        slots is not null && MemoryOf(shares, slots) + Backups.Sum(backup => backup.MemoryBytes) <= _memoryLimit
+            ? slots
+            : null;
 }

@@ -2,31 +2,28 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// A part of a session's load, to run on one device. Rates in requests per millisecond. A part that is less than the
-/// whole is dealt: the stream is split in two, evenly in proportion, and a part of it again where there are more parts.
-/// A split of a stream of rate R delays a request by one interval 1 / R at most against evenly spaced ones; equal parts
-/// take turns and add nothing. The jitter is the sum over the splits.
+/// whole is dealt. One by one: the stream is split in two, evenly in proportion, and a part of it again where there are
+/// more
+/// parts. A split of a stream of rate R delays a request by one interval 1 / R at most against evenly spaced ones;
+/// equal
+/// parts take turns and add nothing; the jitter is the sum over the splits. In turns: equal devices are dealt batches
+/// of
+/// consecutive requests one after the other, so that batches are evenly spaced and gather at the session's full rate.
 /// </summary>
+/// <param name="Session">The session.</param>
+/// <param name="RatePerMs">The part's rate.</param>
+/// <param name="TotalPerMs">The rate of the whole session.</param>
+/// <param name="JitterMs">How much later than evenly spaced a request may be dealt.</param>
+/// <param name="Run">Dealt in turns: the batch. 0: one by one.</param>
 internal readonly record struct LoadShare(
-    SessionSpec Session, double RatePerMs, double TotalPerMs, double JitterMs = 0)
+    SessionSpec Session, double RatePerMs, double TotalPerMs, double JitterMs = 0, int Run = 0)
 {
-    public bool IsDealt => JitterMs > 0;
-
-    /// <summary>The part and the rest of this load when it is split in two.</summary>
+    /// <summary>One of two parts into which this load is split.</summary>
     public LoadShare Part(double ratePerMs) =>
         this with { RatePerMs = ratePerMs, JitterMs = JitterMs + (1 / RatePerMs) };
 
-    /// <summary>
-    /// How much later than evenly spaced a batch may be gathered; whole batches are dealt like requests.
-    /// </summary>
-    public double BatchJitterMs(int batch, bool wholeBatches) => wholeBatches ? JitterMs * batch : JitterMs;
-
-    /// <summary>
-    /// Longest time from the first to the last request of a batch: (b - 1) / rate and the jitter; dealt in whole
-    /// batches,
-    /// it gathers at the session's full rate.
-    /// </summary>
-    public double GatherMs(int batch, bool wholeBatches) =>
-        ((batch - 1) / (IsDealt && wholeBatches ? TotalPerMs : RatePerMs)) + BatchJitterMs(batch, wholeBatches);
+    /// <summary>Longest time from the first to the last request of a batch.</summary>
+    public double GatherMs(int batch) => ((batch - 1) / (Run > 0 ? TotalPerMs : RatePerMs)) + JitterMs;
 }
 
 /// <summary>One batch size a share could run with. Times in milliseconds.</summary>
@@ -44,18 +41,17 @@ internal readonly record struct BatchChoice(int Batch, BatchJob Job, double Gath
         for (var i = batches.Length - 1; i >= 0; i--)
         {
             var batch = batches[i];
-            var gather = load.GatherMs(batch, options.DealWholeBatches);
+            var gather = load.GatherMs(batch);
             var execution = profile.Latency(batch).TotalMilliseconds;
             var period = batch / load.RatePerMs;
             if (execution > budget - gather + EarliestDeadline.Epsilon ||
                 execution > (period * options.MaxOccupancy) + EarliestDeadline.Epsilon ||
-                profile.Memory(batch) > memory)
+                profile.Memory(batch) > memory || (load.Run > 0 && batch != load.Run))
             {
                 continue;
             }
 
-            var job = new BatchJob(
-                period, budget - gather, execution, load.BatchJitterMs(batch, options.DealWholeBatches));
+            var job = new BatchJob(period, budget - gather, execution, load.JitterMs);
             while (choices.Count > 0 && choices[^1].Job.Utilization >= job.Utilization)
             {
                 choices.RemoveAt(choices.Count - 1);

@@ -13,25 +13,25 @@ internal sealed class MultiRatePlanner
     private readonly SharePlacement _placement;
     private readonly PlanBuilder _builder;
 
-    private MultiRatePlanner(PlanRequest request)
+    private MultiRatePlanner(PlanRequest request, PackingVariant variant)
     {
         _request = request;
         _profiles = new ProfileTable(request.Profiles);
         _pool = new DevicePool(request);
-        _placement = new SharePlacement(request, _profiles, _pool);
+        _placement = new SharePlacement(request, _profiles, _pool, variant);
         _builder = new PlanBuilder(PlanPolicy.Atoll, request);
     }
 
     public static ServingPlan Plan(PlanRequest request)
     {
         var whole = ModelPartitioning.Apply(request, out var notes);
-        var fresh = new MultiRatePlanner(whole).FromScratch(notes);
+        var fresh = FromScratch(whole, notes);
         if (request.Previous is not { Devices.Count: > 0 } previous)
         {
             return fresh;
         }
 
-        var kept = new MultiRatePlanner(whole).FromPrevious(previous, notes);
+        var kept = new MultiRatePlanner(whole, PackingVariant.Default).FromPrevious(previous, notes);
         var limit = Math.Floor(fresh.Devices.Count * request.Options.ReplanSlack);
         return kept.Devices.Count <= Math.Max(limit, fresh.Devices.Count) &&
             kept.Unplaced.Sum(load => load.Rate) <= fresh.Unplaced.Sum(load => load.Rate) + 1e-6
@@ -39,18 +39,31 @@ internal sealed class MultiRatePlanner
             : fresh;
     }
 
-    private ServingPlan FromScratch(IReadOnlyList<string> notes)
+    private static ServingPlan FromScratch(PlanRequest request, IReadOnlyList<string> notes)
     {
-        _builder.Explain("planned from scratch");
-        Place(_request.Sessions, (_, rate) => rate);
-        new Consolidation(_placement, _pool, _builder).Run();
-        if (_request.Previous is { } previous)
+        MultiRatePlanner? best = null;
+        var ways = 0;
+        foreach (var variant in PackingVariant.For(request.Sessions.Count))
         {
-            DeviceNaming.Match(_pool, _request.Devices, previous);
+            var planner = new MultiRatePlanner(request, variant);
+            planner.Place(request.Sessions, (_, rate) => rate);
+            new Consolidation(planner._placement, planner._pool, planner._builder).Run();
+            best = best is null || planner.Rank.CompareTo(best.Rank) < 0 ? planner : best;
+            ways++;
         }
 
-        return Report(notes);
+        best!._builder.Explain($"planned from scratch: the best of {ways} ways to pack");
+        if (request.Previous is { } previous)
+        {
+            DeviceNaming.Match(best._pool, request.Devices, previous);
+        }
+
+        return best.Report(notes);
     }
+
+    /// <summary>Less is better: load without place, then devices, then what is used of them.</summary>
+    private (double Unplaced, int Devices, double Used) Rank =>
+        (Math.Round(_builder.UnplacedRate, 6), _pool.Used.Count, _pool.Used.Sum(device => device.Utilization));
 
     /// <summary>
     /// Few moves: load that fell leaves its least used devices first; what an overloaded device cannot keep in time
@@ -76,10 +89,23 @@ internal sealed class MultiRatePlanner
             var rate = session.Rate / 1000;
             if (left(session, rate) is var rest && rest > rate * 1e-9)
             {
-                residues.AddRange(_placement.Saturate(new LoadShare(session, rest, rate)));
+                residues.AddRange(_placement.Saturate(new LoadShare(
+                    session, rest, rate, rest < rate * (1 - 1e-9) ? 1 / rate : 0)));
+            }
+
+            // With several kinds of device a session that loses most takes its best kind before others do.
+            if (_request.Devices.Count > 1)
+            {
+                PlaceAll(residues);
+                residues.Clear();
             }
         }
 
+        PlaceAll(residues);
+    }
+
+    private void PlaceAll(List<LoadShare> residues)
+    {
         foreach (var share in _placement.InOrderOfSize(residues))
         {
             if (_placement.Place(share) is { } reason)

@@ -7,7 +7,7 @@ internal sealed class PlanBuilder(PlanPolicy policy, PlanRequest request)
     private readonly List<UnplacedLoad> _unplaced = [];
     private readonly List<string> _lines = [];
 
-    public int DeviceCount => _devices.Count;
+    public double UnplacedRate => _unplaced.Sum(load => load.Rate);
 
     public void Add(int kind, int index, DevicePlan device) => _devices.Add((kind, index, device));
 

@@ -9,9 +9,10 @@ public sealed record PlannerOptions
     public double MaxOccupancy { get; init; } = 1;
 
     /// <summary>
-    /// True: the frontend deals each device a whole batch of consecutive requests, so a batch gathers at the rate of
-    /// the
-    /// whole session. False: requests are dealt one by one, and a batch gathers at the device's share of the rate.
+    /// True: the frontend can deal each device a whole batch of consecutive requests (or all devices of a session take
+    /// batches from one queue), so a batch may gather at the rate of the whole session. False: requests are dealt one
+    /// by
+    /// one, and a batch gathers at the device's share of the rate.
     /// </summary>
     public bool DealWholeBatches { get; init; }
 

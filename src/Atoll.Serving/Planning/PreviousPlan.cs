@@ -25,7 +25,8 @@ internal sealed class PreviousPlan(
                 Load(device, sessions.Select(session =>
                     new LoadShare(
                         _sessions[session.Session], rates[(old.Device, session.Session)],
-                        _sessions[session.Session].Rate / 1000, session.Jitter.TotalMilliseconds)));
+                        _sessions[session.Session].Rate / 1000, session.Jitter.TotalMilliseconds,
+                        session.Run > 1 ? session.Run : 0)));
                 if (device.Shares.Count == 0)
                 {
                     pool.Release(device);
@@ -99,7 +100,7 @@ internal sealed class PreviousPlan(
 
         while (!device.TryReplace(shares))
         {
-            var cheapest = shares.Where(share => !share.IsPinned).MinBy(share => share.Choices[0].Job.Utilization);
+            var cheapest = shares.Where(share => !share.IsPinned).MinBy(share => share.LeastUtilization);
             if (cheapest is null)
             {
                 return;

@@ -1,9 +1,11 @@
 namespace Atoll.Serving;
 
 /// <summary>Puts shares of sessions onto devices: dedicated devices first, then best fit.</summary>
-internal sealed class SharePlacement(PlanRequest request, ProfileTable profiles, DevicePool pool)
+internal sealed class SharePlacement(
+    PlanRequest request, ProfileTable profiles, DevicePool pool, PackingVariant variant)
 {
-    private const int MaxTries = 48;
+    private const int MaxTries = 12;
+    private const double ResiduePrice = 0.1;
 
     private readonly PlannerOptions _options = request.Options;
 
@@ -30,17 +32,33 @@ internal sealed class SharePlacement(PlanRequest request, ProfileTable profiles,
         var left = load;
         foreach (var kind in Kinds(session).OrderByDescending(kind => SaturatedThroughput(session, kind).PerMs))
         {
+            if (_options.DealWholeBatches && left.JitterMs == 0 && Turns(left, kind) is { Count: > 0 } turns)
+            {
+                return turns;
+            }
+
             left = Saturate(left, kind);
+            if (pool.FreeCount(kind) > 0)
+            {
+                break;
+            }
         }
 
         return left.RatePerMs > load.RatePerMs * 1e-9 ? [left] : [];
     }
 
-    /// <summary>The hardest to place first: pinned, then by the part of a device that each needs.</summary>
-    public IEnumerable<LoadShare> InOrderOfSize(IEnumerable<LoadShare> shares) => shares
-        .Select(share => (Share: share, Need: Need(share)))
-        .OrderByDescending(item => item.Share.Session.Pinned.Count > 0).ThenByDescending(item => item.Need)
-        .Select(item => item.Share);
+    /// <summary>The hardest to place first: pinned, then by the part of a device that each needs, with the variant's
+    /// noise.
+    /// </summary>
+    public IEnumerable<LoadShare> InOrderOfSize(IEnumerable<LoadShare> shares)
+    {
+        var noise = new Random(variant.Seed);
+        return shares
+            .Select(share => (
+                Share: share, Need: Need(share) * (variant.Seed == 0 ? 1 : 0.75 + (0.5 * noise.NextDouble()))))
+            .OrderByDescending(item => item.Share.Session.Pinned.Count > 0).ThenByDescending(item => item.Need)
+            .Select(item => item.Share).ToList();
+    }
 
     /// <summary>Puts the share onto the fullest device that takes it, else onto a new one.</summary>
     /// <returns>Null when placed, else the reason why not.</returns>
@@ -99,9 +117,8 @@ internal sealed class SharePlacement(PlanRequest request, ProfileTable profiles,
     public PlacedShare? Share(LoadShare load, int kind, string why)
     {
         var device = request.Devices[kind];
-        return profiles.Find(load.Session.Model, device.Name) is { } profile &&
-            BatchChoice.Of(load, profile, MemoryLimit.Of(device), _options) is { Length: > 0 } choices
-            ? new PlacedShare(load, profile, choices, 0, why)
+        return profiles.Find(load.Session.Model, device.Name) is { } profile
+            ? PlacedShare.Of(load, profile, MemoryLimit.Of(device), _options, why)
             : null;
     }
 
@@ -113,65 +130,69 @@ internal sealed class SharePlacement(PlanRequest request, ProfileTable profiles,
         .Where(kind => profiles.Find(session.Model, request.Devices[kind].Name) is not null);
 
     private double Need(LoadShare load) =>
-        Options(load) is [var first, ..] ? first.Share.Choices[0].Job.Utilization : double.MaxValue;
+        Options(load) is [var first, ..] ? first.Share.LeastUtilization : double.MaxValue;
 
     /// <summary>The share on each kind of device that can run it in time, the least occupancy first.</summary>
     private List<(int Kind, PlacedShare Share)> Options(LoadShare load) =>
         [.. Kinds(load.Session).Select(kind => (Kind: kind, Share: Share(load, kind, "best fit by earliest deadline")))
             .Where(option => option.Share is not null).Select(option => (option.Kind, option.Share!))
-            .OrderBy(option => option.Item2.Choices[0].Job.Utilization)];
+            .OrderBy(option => option.Item2.LeastUtilization)];
 
     /// <summary>
-    /// Batch and rate of a dedicated device. Dealt one by one: gathering takes the period, so period + execution
-    /// &lt;= budget. Dealt in whole batches: gathering takes twice the batch at the session's full rate at most.
+    /// Batch and rate of a dedicated device that is dealt requests one by one: gathering takes the period, so
+    /// period + execution &lt;= budget.
     /// </summary>
     private (int Batch, double PerMs) SaturatedThroughput(SessionSpec session, int kind)
     {
         var device = request.Devices[kind];
         var profile = profiles.Find(session.Model, device.Name)!;
-        var budget = profile.ExecutionBudget(session.Objective);
-        var memory = MemoryLimit.Of(device);
         var busy = _options.MaxOccupancy;
-        var batch = profile.BestThroughputBatch(Durations.Scale(budget, busy / (1 + busy)), memory);
-        var rate = batch == 0 ? 0 : batch / profile.Latency(batch).TotalMilliseconds * busy;
-        if (_options.DealWholeBatches)
+        var batch = profile.BestThroughputBatch(
+            Durations.Scale(profile.ExecutionBudget(session.Objective), busy / (1 + busy)), MemoryLimit.Of(device));
+        return (batch, batch == 0 ? 0 : batch / profile.Milliseconds(batch) * busy);
+    }
+
+    /// <summary>
+    /// Of the devices in use with enough time left, the one where sharing costs least: batches that become smaller take
+    /// more of the device, and time left over counts a little. Tried are the fullest, and those with a period that goes
+    /// well with the share's.
+    /// </summary>
+    private bool TryBestFit(
+        (int Kind, PlacedShare Share) option, IReadOnlyList<DeviceState> devices, DeviceState? except)
+    {
+        var need = option.Share.LeastUtilization;
+        var session = option.Share.Load.Session;
+        var candidates = devices.Where(device => device.KindIndex == option.Kind && device != except &&
+            device.Utilization + need <= 1 + 1e-9 && !device.Holds(session)).ToList();
+        if (candidates.Count > 2 * MaxTries)
         {
-            foreach (var size in profile.Batches)
+            candidates = [.. candidates.OrderByDescending(device => device.Utilization).Take(MaxTries)
+                .Union(candidates.OrderBy(device => device.Discord(option.Share)).Take(MaxTries))];
+        }
+
+        DeviceState? best = null;
+        var least = double.PositiveInfinity;
+        foreach (var device in candidates)
+        {
+            if (device.UtilizationWith(option.Share) is { } used)
             {
-                var latency = profile.Latency(size).TotalMilliseconds;
-                if (latency + (((2 * size) - 1) * 1000 / session.Rate) <= budget.TotalMilliseconds &&
-                    profile.Memory(size) <= memory && size / latency * busy > rate)
-                {
-                    (batch, rate) = (size, size / latency * busy);
-                }
+                var price = used - device.Utilization - need + (variant.TimeLeftPrice * (1 - used));
+                (best, least) = price < least - 1e-9 ? (device, price) : (best, least);
             }
         }
 
-        return (batch, rate);
-    }
-
-    /// <summary>Of the devices in use with enough time left, the fullest that keeps every batch in time.</summary>
-    private static bool TryBestFit(
-        (int Kind, PlacedShare Share) option, IReadOnlyList<DeviceState> devices, DeviceState? except)
-    {
-        var need = option.Share.Choices[0].Job.Utilization;
-        var session = option.Share.Load.Session;
-        var candidates = devices.Where(device => device.KindIndex == option.Kind && device != except &&
-            device.Utilization + need <= 1 + 1e-9 && !device.Holds(session));
-        return candidates.OrderByDescending(device => device.Utilization).Take(MaxTries)
-            .Any(device => device.TryAdd(option.Share));
+        return best is not null && best.TryAdd(option.Share);
     }
 
     /// <summary>Fills devices of one kind and returns what is left of the load.</summary>
     private LoadShare Saturate(LoadShare load, int kind)
     {
-        var (batch, rate) = SaturatedThroughput(load.Session, kind);
-        var count = batch == 0 ? 0 : (int)Math.Min(pool.FreeCount(kind), (load.RatePerMs / rate) + 1e-9);
-        var whole = count == 1 && load.RatePerMs <= rate * (1 + 1e-9);
-        var part = whole ? load : load.Part(rate);
+        var (_, rate) = SaturatedThroughput(load.Session, kind);
+        var count = rate <= 0 ? 0 : (int)Math.Min(pool.FreeCount(kind), (load.RatePerMs / rate) + 1e-9);
+        var isAll = count == 1 && load.RatePerMs <= rate * (1 + 1e-9);
         for (var i = 0; i < count; i++)
         {
-            var share = Share(part, kind, "dedicated: batch of highest throughput");
+            var share = Share(isAll ? load : load.Part(rate), kind, "dedicated: batch of highest throughput");
             if (share is null || pool.Open(kind) is not { } device)
             {
                 return i == 0 ? load : load.Part(load.RatePerMs - (i * rate));
@@ -185,6 +206,48 @@ internal sealed class SharePlacement(PlanRequest request, ProfileTable profiles,
         }
 
         return count == 0 ? load : load.Part(Math.Max(0, load.RatePerMs - (count * rate)));
+    }
+
+    /// <summary>
+    /// Equal devices that take whole batches in turn: each batch gathers at the session's full rate, so it may run in
+    /// all
+    /// the objective leaves after (b - 1) / rate, and is larger than one that a device gathers alone. Chosen where that
+    /// takes clearly less than dedicated devices and a residue; what the devices have left others may use.
+    /// </summary>
+    private IReadOnlyList<LoadShare> Turns(LoadShare load, int kind)
+    {
+        var device = request.Devices[kind];
+        var profile = profiles.Find(load.Session.Model, device.Name)!;
+        var budget = profile.ExecutionBudget(load.Session.Objective).TotalMilliseconds;
+        var (run, need) = (0, double.PositiveInfinity);
+        foreach (var batch in profile.Batches)
+        {
+            var latency = profile.Milliseconds(batch);
+            if (latency + ((batch - 1) / load.TotalPerMs) <= budget &&
+                profile.Memory(batch) <= MemoryLimit.Of(device) &&
+                load.RatePerMs * latency / batch < need)
+            {
+                (run, need) = (batch, load.RatePerMs * latency / batch);
+            }
+        }
+
+        var count = double.IsInfinity(need) ? 0 : (int)Math.Ceiling((need / _options.MaxOccupancy) - 1e-9);
+        return count < 2 || count > pool.FreeCount(kind) || !(Price(need, count) < PriceOneByOne(load, kind))
+            ? []
+            : [.. Enumerable.Repeat(load with { RatePerMs = load.RatePerMs / count, Run = run }, count)];
+    }
+
+    /// <summary>Devices used, and a part of what is left of them: not all of it will find a use.</summary>
+    private double Price(double used, int devices) => used + (variant.LeftOverPrice * (devices - used));
+
+    private double PriceOneByOne(LoadShare load, int kind)
+    {
+        var (_, rate) = SaturatedThroughput(load.Session, kind);
+        var count = rate <= 0 ? 0 : Math.Floor((load.RatePerMs / rate) + 1e-9);
+        var left = load.RatePerMs - (count * rate);
+        return count + (left <= load.RatePerMs * 1e-9 ? 0
+            : Share(load.Part(left), kind, "") is { } share ? share.LeastUtilization * (1 + ResiduePrice)
+            : double.PositiveInfinity);
     }
 
     private static IReadOnlyList<LoadShare> PinnedShares(LoadShare load) =>
@@ -213,6 +276,11 @@ internal sealed class SharePlacement(PlanRequest request, ProfileTable profiles,
     /// </summary>
     private bool PlaceInParts(LoadShare load, IReadOnlyList<DeviceState> devices, DeviceState? except)
     {
+        if (load.Run > 0)
+        {
+            return false;
+        }
+
         const int MaxParts = 3;
         const int MaxDevices = 12;
         var undo = new List<(DeviceState Device, IReadOnlyList<PlacedShare> Shares)>();

@@ -66,8 +66,7 @@ public sealed class QueryBuilder(string name, TimeSpan objective, double rate)
                 edge => edge.To == stage.Name && left.Exists(other => other.Name == edge.From)));
             if (ready is null)
             {
-                Require(false, $"has a cycle: {Cycle(left)}");
-                break;
+                throw Error($"has a cycle: {Cycle(left)}");
             }
 
             ordered.Add(ready);
@@ -98,7 +97,9 @@ public sealed class QueryBuilder(string name, TimeSpan objective, double rate)
     {
         if (!holds)
         {
-            throw new ServingException(ServingError.InvalidPlan, $"query '{name}' {what}");
+            throw Error(what);
         }
     }
+
+    private ServingException Error(string what) => new(ServingError.InvalidPlan, $"query '{name}' {what}");
 }

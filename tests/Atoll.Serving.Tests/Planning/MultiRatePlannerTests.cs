@@ -23,16 +23,19 @@ public sealed class MultiRatePlannerTests(ITestOutputHelper output)
         Assert.Equal(2, Assert.Single(plan.Devices).Sessions.Single().Batch);
     }
 
-    [Fact]
-    public void No_request_is_late_in_random_mixes_of_constant_rate_sessions()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void No_request_is_late_in_random_mixes_of_constant_rate_sessions(bool wholeBatches)
     {
         for (var seed = 0; seed < 150; seed++)
         {
-            var request = RandomMixes.Small(seed);
+            var request = seed % 25 == 0 ? LargeMix(seed) : RandomMixes.Small(seed);
+            request = request with { Options = new PlannerOptions { DealWholeBatches = wholeBatches } };
             var plan = ServingPlanner.Plan(request);
             PlanAssert.Covers(request, plan, seed);
             Assert.Empty(plan.Unplaced);
-            foreach (var (session, over) in Timeline.WorstOverObjective(plan, 20_000, new Random(seed)))
+            foreach (var (session, over) in Timeline.WorstOverObjective(plan, 6_000, new Random(seed)))
             {
                 Assert.True(over <= 1 + 1e-9, $"seed {seed}: {session} took {over} of its objective");
             }
@@ -44,17 +47,22 @@ public sealed class MultiRatePlannerTests(ITestOutputHelper output)
     {
         for (var seed = 1; seed <= 10; seed++)
         {
-            var request = LargeMix(seed);
+            var request = LargeMix(seed) with { Options = new PlannerOptions { DealWholeBatches = true } };
             var plan = ServingPlanner.Plan(request);
+            var oneByOne = ServingPlanner.Plan(LargeMix(seed));
             var nexus = ServingPlanner.Plan(request, PlanPolicy.Nexus);
             output.WriteLine(
                 $"seed {seed}: {request.Sessions.Count} sessions, bound {plan.FluidBound:f2}, atoll " +
                     $"{plan.Devices.Count} " +
-                $"({plan.Devices.Count / plan.FluidBound:f3}), nexus {nexus.Devices.Count}");
+                $"({plan.Devices.Count / plan.FluidBound:f3}), one by one {oneByOne.Devices.Count}, " +
+                $"nexus {nexus.Devices.Count}");
             PlanAssert.Covers(request, plan, seed);
             Assert.Empty(plan.Unplaced);
             Assert.True(plan.FluidBound >= 20, $"seed {seed}: bound {plan.FluidBound}");
-            Assert.True(plan.Devices.Count <= 1.30 * plan.FluidBound, $"seed {seed}: {plan.Devices.Count}");
+            Assert.True(plan.Devices.Count <= 1.10 * plan.FluidBound, $"seed {seed}: {plan.Devices.Count}");
+            Assert.True(oneByOne.Devices.Count >= plan.FluidBound, $"seed {seed}: below the bound of one by one");
+            Assert.True(
+                oneByOne.Devices.Count <= nexus.Devices.Count, $"seed {seed}: nexus needs {nexus.Devices.Count}");
         }
     }
 
@@ -71,19 +79,6 @@ public sealed class MultiRatePlannerTests(ITestOutputHelper output)
         {
             Assert.True(over <= 1 + 1e-9, $"{session} took {over} of its objective");
         }
-    }
-
-    [Fact]
-    public void Whole_batches_dealt_in_turn_need_fewer_devices_and_are_in_time()
-    {
-        var request = LargeMix(3) with { Options = new PlannerOptions { DealWholeBatches = true } };
-        var plan = ServingPlanner.Plan(request);
-        var oneByOne = ServingPlanner.Plan(LargeMix(3));
-        output.WriteLine(
-            $"whole batches {plan.Devices.Count}, one by one {oneByOne.Devices.Count}, bound {plan.FluidBound:f1}");
-        PlanAssert.Covers(request, plan, 3);
-        Assert.True(plan.Devices.Count < oneByOne.Devices.Count);
-        Assert.All(plan.Devices.SelectMany(d => d.Sessions), s => Assert.True(s.WorstLatency <= s.Objective));
     }
 
     [Fact]
@@ -114,7 +109,7 @@ public sealed class MultiRatePlannerTests(ITestOutputHelper output)
         // Rates of heavy tail, as services have them: most sessions small, a few that fill several devices.
         var random = new Random(seed);
         return RandomMixes.Mix(
-            random, random.Next(20, 41), () => 100 * Math.Pow(1 - random.NextDouble(), -0.9), 400);
+            random, random.Next(20, 41), () => 1000 * Math.Pow(1 - random.NextDouble(), -0.9), 2000);
     }
 
     private static ProfilePoint Point(int batch, double ms) =>

@@ -21,7 +21,15 @@ internal static class Timeline
             var total = group.Sum(part => part.session.Rate) / 1000;
             var phase = random.NextDouble() * 200;
             var arrivals = Enumerable.Range(0, (int)(horizonMs * total)).Select(k => phase + (k / total)).ToList();
-            Deal([.. group.OrderBy(p => p.session.Jitter).ThenByDescending(p => p.session.Rate)], arrivals, batches);
+            var ordered = group.OrderBy(p => p.session.Jitter).ThenByDescending(p => p.session.Rate).ToList();
+            if (ordered.Exists(part => part.session.Run > 1))
+            {
+                DealRuns(ordered, arrivals, batches);
+            }
+            else
+            {
+                Deal(ordered, arrivals, batches);
+            }
         }
 
         var worst = new Dictionary<string, double>();
@@ -58,12 +66,42 @@ internal static class Timeline
             for (var i = 0; i < equal.Count; i++)
             {
                 var own = mine.Where((_, k) => k % equal.Count == i).ToList();
-                to[equal[i].Device].AddRange(own.Chunk(equal[i].Session.Batch)
-                    .Where(chunk => chunk.Length == equal[i].Session.Batch)
-                    .Select(chunk => new Gathered(equal[i].Session, chunk[0], chunk[^1])));
+                to[equal[i].Device].AddRange(equal[i].Session.Start is { } start
+                    ? FromTable(equal[i].Session, own, start.TotalMilliseconds)
+                    : own.Chunk(equal[i].Session.Batch).Where(chunk => chunk.Length == equal[i].Session.Batch)
+                        .Select(chunk => new Gathered(equal[i].Session, chunk[0], chunk[^1])));
             }
 
             arrivals = rest;
+        }
+    }
+
+    /// <summary>Equal devices take whole batches of consecutive requests in turn.</summary>
+    private static void DealRuns(
+        List<(string Device, PlannedSession Session)> parts, List<double> arrivals, Dictionary<string,
+            List<Gathered>> to)
+    {
+        foreach (var (turn, run) in arrivals.Chunk(parts[0].Session.Run).Index())
+        {
+            var (device, session) = parts[turn % parts.Count];
+            Assert.Equal(parts[0].Session.Run, session.Batch);
+            Assert.Equal(parts[0].Session.Rate, session.Rate, 6);
+            if (run.Length == session.Batch)
+            {
+                to[device].Add(new Gathered(session, run[0], run[^1]));
+            }
+        }
+    }
+
+    /// <summary>Every period the batch takes all that arrived since the start before; more must not arrive.</summary>
+    private static IEnumerable<Gathered> FromTable(PlannedSession session, List<double> arrivals, double start)
+    {
+        var period = session.Period.TotalMilliseconds;
+        foreach (var batch in arrivals.GroupBy(arrival => Math.Ceiling((arrival - start) / period)))
+        {
+            Assert.True(
+                batch.Count() <= session.Batch, $"{session.Session}: {batch.Count()} in a batch of {session.Batch}");
+            yield return new Gathered(session, batch.First(), start + (batch.Key * period));
         }
     }
 
@@ -87,9 +125,12 @@ internal static class Timeline
             }
 
             var batch = ready.Dequeue();
+            var name = batch.Session.Session;
+            Assert.True(
+                batch.Session.Start is null || now - batch.Release < 0.001,
+                $"{name}: the table starts a batch {now - batch.Release} ms late");
             now += batch.Session.Execution.TotalMilliseconds;
             var over = (now - batch.First - 0.001) / batch.Session.Objective.TotalMilliseconds;
-            var name = batch.Session.Session;
             worst[name] = Math.Max(over, worst.GetValueOrDefault(name));
             var promised = batch.Session.WorstLatency.TotalMilliseconds + 0.001;
             Assert.True(now - batch.First <= promised, $"{name} took {now - batch.First} ms, promised {promised}");

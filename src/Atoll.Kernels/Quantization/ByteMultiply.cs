@@ -24,7 +24,8 @@ public static class ByteMultiply
 }
 
 /// <summary>
-/// The zero points of a product: one of a for all or for each row, one of b for all or for each column; dense bytes, null
+/// The zero points of a product: one of a for all or for each row, one of b for all or for each column; dense bytes,
+/// null
 /// for zero.
 /// </summary>
 public sealed record ByteProduct(bool IsSigned, TensorRef? ZeroA, TensorRef? ZeroB)

@@ -2,7 +2,9 @@ using Atoll.Devices;
 
 namespace Atoll.Kernels;
 
-/// <summary>One row is one hidden unit of one index of the batch; its dot products run along contiguous weights.</summary>
+/// <summary>
+/// One row is one hidden unit of one index of the batch; its dot products run along contiguous weights.
+/// </summary>
 internal abstract unsafe class RecurrentKernel<TLanes>(
     string name, RecurrentOperands operands, int gates, IReadOnlyList<BufferAccess> accesses)
     : RowKernel(name, (long)operands.Inputs.Shape[0] * operands.Weights.Shape[1],

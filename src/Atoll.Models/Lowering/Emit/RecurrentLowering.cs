@@ -33,9 +33,11 @@ internal static class RecurrentLowering
         var projected = Project(node, context, layer, direction);
         var weights = Layer.Part(context.Input(node, 2), direction, [layer.Gates * layer.Hidden, layer.Hidden]);
         var hidden = context.TryInput(node, 5) is { } h
-            ? Layer.Part(context.Densify($"{node.Name}.h", h, MemoryOrder.RowMajor), direction, layer.StateShape) : null;
+            ? Layer.Part(context.Densify($"{node.Name}.h", h, MemoryOrder.RowMajor), direction, layer.StateShape)
+                : null;
         var cell = context.TryInput(node, 6) is { } c
-            ? Layer.Part(context.Densify($"{node.Name}.c", c, MemoryOrder.RowMajor), direction, layer.StateShape) : null;
+            ? Layer.Part(context.Densify($"{node.Name}.c", c, MemoryOrder.RowMajor), direction, layer.StateShape)
+                : null;
         var isReverse = direction == 1 || node.Attributes.Text("direction") == "reverse";
         for (var step = 0; step < layer.Time; step++)
         {

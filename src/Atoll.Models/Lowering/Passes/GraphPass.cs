@@ -5,7 +5,9 @@ namespace Atoll.Models;
 /// </summary>
 internal abstract class GraphPass
 {
-    /// <summary>Rewrites around the node if the pattern is there; true when the graph changed.</summary>
+    /// <summary>
+    /// Rewrites around the node, whose first output is there, if the pattern is; true when the graph changed.
+    /// </summary>
     protected abstract bool TryRewrite(GraphNode node, GraphEditor editor);
 
     /// <summary>Applies the pass until nothing matches; returns the number of rewrites.</summary>
@@ -15,7 +17,7 @@ internal abstract class GraphPass
         var rewrites = 0;
         for (var i = 0; i < graph.Nodes.Count; i++)
         {
-            while (i < graph.Nodes.Count && TryRewrite(graph.Nodes[i], editor))
+            while (i < graph.Nodes.Count && graph.Nodes[i].Outputs[0] is not null && TryRewrite(graph.Nodes[i], editor))
             {
                 rewrites++;
                 // A rewrite takes out earlier nodes too: step back so that none is passed over.

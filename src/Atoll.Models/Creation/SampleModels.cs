@@ -32,6 +32,7 @@ public static class SampleModels
         new("bert", "BERT base with pooler", Bert.BuildBase),
         new("gpt2", "GPT-2 small, next-token logits of a prompt", Gpt2.Build),
         new("vitb16", "ViT-B/16 (torchvision)", VisionTransformer.Build) { Image = (224, 32), ImageStep = 16 },
+        new("yolov5s", "YOLOv5s with its decoding", Yolo.Build) { Image = (640, 64), ImageStep = 32 },
         new("dlrm", "deep learning recommendation model with 26 embedding tables", Recommender.Build),
     ];
 

@@ -5,6 +5,8 @@ namespace Atoll.Models.Tests;
 /// <summary>A folder for models that goes away with the test.</summary>
 internal sealed class ModelFolder : IDisposable
 {
+    private static readonly string[] Untrained = ["_mask", ".grid", ".anchors", ".scales"];
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("atoll-models-");
 
     public string At(string file) => Path.Combine(_folder.FullName, file);
@@ -20,7 +22,7 @@ internal sealed class ModelFolder : IDisposable
     }
 
     /// <summary>
-    /// Elements of all float initializers but batch-norm statistics and masks, as publications count parameters.
+    /// Elements of all float initializers but batch-norm statistics and fixed tables, as publications count parameters.
     /// </summary>
     public static long CountParameters(ModelProto model)
     {
@@ -28,7 +30,7 @@ internal sealed class ModelFolder : IDisposable
             .SelectMany(n => n.Input.Skip(3)).ToHashSet();
         return model.Graph.Initializer
             .Where(t => t.DataType == (int)ElementType.Float32 && t.Dims.Count > 0 && !statistics.Contains(t.Name)
-                && !t.Name.EndsWith("_mask", StringComparison.Ordinal))
+                && !Untrained.Any(name => t.Name.EndsWith(name, StringComparison.Ordinal)))
             .Sum(t => t.Dims.Aggregate(1L, (count, dim) => count * dim));
     }
 }

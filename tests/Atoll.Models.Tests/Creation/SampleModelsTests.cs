@@ -15,6 +15,7 @@ public sealed class SampleModelsTests(ITestOutputHelper output)
     [InlineData("bert", 109_482_240)]
     [InlineData("gpt2", 124_439_808)]
     [InlineData("vitb16", 86_567_656)]
+    [InlineData("yolov5s", 7_235_389)]
     [InlineData("dlrm", 35_648_897)]
     public void Full_size_model_has_the_published_parameter_count(string name, long parameters)
     {
@@ -41,6 +42,7 @@ public sealed class SampleModelsTests(ITestOutputHelper output)
     [InlineData("squeezenet", 350)]
     [InlineData("vitb16", 17_560)]
     [InlineData("bert", 11_170)]
+    [InlineData("yolov5s", 8_250)]
     public void Full_size_model_has_the_published_work(string name, double millions)
     {
         using var folder = new ModelFolder();
@@ -63,6 +65,7 @@ public sealed class SampleModelsTests(ITestOutputHelper output)
     [InlineData("bert", 0.0625)]
     [InlineData("gpt2", 0.0625)]
     [InlineData("vitb16", 0.0625)]
+    [InlineData("yolov5s", 0.25)]
     [InlineData("dlrm", 0.25)]
     public void Two_inputs_give_clearly_different_outputs_in_ONNX_Runtime(string name, double width)
     {

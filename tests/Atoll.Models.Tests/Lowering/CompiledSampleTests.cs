@@ -11,6 +11,9 @@ public sealed class CompiledSampleTests(ITestOutputHelper output)
 {
     private const int Runs = 3;
 
+    // Boxes are in pixels: 64 of them to one of the network's own units at the coarsest level.
+    private const double PixelTolerance = 64e-4;
+
     [Theory]
     [InlineData("vgg19", 64)]
     [InlineData("resnet152", 64)]
@@ -25,6 +28,7 @@ public sealed class CompiledSampleTests(ITestOutputHelper output)
     [InlineData("bert", null)]
     [InlineData("gpt2", null)]
     [InlineData("vitb16", 64)]
+    [InlineData("yolov5s", 96)]
     [InlineData("dlrm", null)]
     public void Compiled_sample_equals_ONNX_Runtime(string name, int? image) =>
         Compare(name, new SampleModelOptions { Width = name == "digits" ? 1 : 0.25, Image = image, Batch = 0 });
@@ -48,6 +52,7 @@ public sealed class CompiledSampleTests(ITestOutputHelper output)
     [InlineData("bert", 1)]
     [InlineData("gpt2", 1)]
     [InlineData("vitb16", 1)]
+    [InlineData("yolov5s", 1)]
     [InlineData("dlrm", 1)]
     public void Compiled_sample_of_published_image_size_equals_ONNX_Runtime(string name, double width)
     {
@@ -88,7 +93,8 @@ public sealed class CompiledSampleTests(ITestOutputHelper output)
         {
             var actual = CompiledRun.Launch(instance, [.. model.Inputs.Select(i => run.Inputs[i.Name])]);
             return actual.Index().Max(o => OnnxRuntimePeer.WorstError(
-                run.Expected[model.Outputs[o.Index].Name].AsSpan<float>(), o.Item.AsSpan<float>()));
+                run.Expected[model.Outputs[o.Index].Name].AsSpan<float>(), o.Item.AsSpan<float>(),
+                absolute: model.Outputs[o.Index].Name == "detections" ? PixelTolerance : 1e-4));
         });
         output.WriteLine($"{what}: worst error {worst:g3} of the tolerance; {instance.Statistics}, " +
             $"{instance.Program.Kernels.Length} kernels");

@@ -24,9 +24,9 @@ public sealed class BadRequestTests
         "unexpected output 'q' for model 'm'; it has 'y'")]
     [InlineData($$$"""{"inputs":[{{{Good}}}],"outputs":[{"name":"y"},{"name":"y"}]}""", "asked for twice")]
     [InlineData(
-        $$$"""{"inputs":[{{{Good}}}],"outputs":[{"name":"y","parameters":{"classification":3}}]}""",
-        "'classification' is not supported")]
-    [InlineData($$$"""{"inputs":[{{{Good}}}],"parameters":{"sequence_id":3}}""", "'sequence_id' is not supported")]
+        $$$"""{"inputs":[{{{Good}}}],"outputs":[{"name":"y","parameters":{"classification":-3}}]}""",
+        "'classification' must be a whole number")]
+    [InlineData($$$"""{"inputs":[{{{Good}}}],"parameters":{"sequence_id":-3}}""", "'sequence_id' must be")]
     [InlineData(
         $$$"""{"inputs":[{{{Good}}}],"parameters":{"priority":-1}}""",
         "'priority' must be a whole number from 0 to 16")]
@@ -90,7 +90,7 @@ public sealed class BadRequestTests
         "binary_data_size is 4; FP32 of shape [2] has 8 bytes")]
     [InlineData(
         """{"name":"x","shape":[2],"datatype":"FP32","parameters":{"shared_memory_region":"r"}}""",
-        "'shared_memory_region' is not supported")]
+        "needs 'shared_memory_byte_size' beside it")]
     [InlineData("""{"name":"x\ud800","shape":[2],"datatype":"FP32","data":[1,2]}""", "text that is not valid")]
     public async Task Wrong_input_is_refused_with_its_reason(string input, string reason) =>
         await RefusesAsync($$"""{"inputs":[{{input}}]}""", reason);

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace Atoll.Serving;
 
 /// <summary>POST …/infer: reads, checks, runs and answers one request.</summary>
-internal sealed class InferenceHandler(TimeProvider clock)
+internal sealed class InferenceHandler(TimeProvider clock, SharedMemoryEndpoints sharedMemory)
 {
     private const string JsonLengthHeader = "Inference-Header-Content-Length";
 
@@ -17,8 +17,10 @@ internal sealed class InferenceHandler(TimeProvider clock)
             context.Request, entry.Configuration.MaxBodyBytes, context.RequestAborted);
         var metadata = entry.Model!.Metadata;
         using var request = InferenceRequestParser.Parse(
-            metadata, body.Memory, JsonBytes(context.Request, body.Length), out var parameters);
+            metadata, body.Memory, JsonBytes(context.Request, body.Length), out var parameters,
+            sharedMemory.For(context));
         RequestScheduling.Classify(request, parameters, entry, token);
+        HeaderParameters.Apply(request, context.Request.Headers, entry.Configuration);
 
         using var deadline = RequestScheduling.SetDeadline(request, parameters.Timeout, arrived, clock);
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(

@@ -5,14 +5,18 @@ namespace Atoll.Serving;
 
 /// <summary>The Open Inference Protocol's REST paths below /v2, given as percent-decoded segments.</summary>
 internal sealed class ProtocolEndpoints(
-    ServingOptions options, ModelRepository repository, RepositoryEndpoints models, InferenceHandler inference,
-    Readiness readiness)
+    ServingOptions options, ModelRepository repository, RepositoryEndpoints models, SharedMemoryEndpoints sharedMemory,
+    Readiness readiness, TimeProvider clock)
 {
+    private readonly InferenceHandler _inference = new(clock, sharedMemory);
+    private readonly GenerateHandler _generate = new(clock);
+
     /// <summary>The extensions that work, by their names in the protocol.</summary>
     public static readonly string[] Extensions =
     [
-        "model_repository", "model_repository(unload_dependents)", "schedule_policy", "model_configuration",
-        "binary_tensor_data", "parameters", "statistics",
+        "classification", "sequence", "sequence(string_id)", "model_repository",
+        "model_repository(unload_dependents)", "schedule_policy", "model_configuration", "system_shared_memory",
+        "binary_tensor_data", "parameters", "statistics", "generate",
     ];
 
     public Task HandleAsync(HttpContext context, string[] path, AccessToken? token, CancellationToken stopping) =>
@@ -25,6 +29,8 @@ internal sealed class ProtocolEndpoints(
             ["v2"] => ServerAsync(context),
             ["v2", "models"] => ListAsync(context),
             ["v2", "models", "stats"] => StatisticsAsync(context, repository.Entries),
+            ["v2", "systemsharedmemory", .. var rest] => sharedMemory.HandleAsync(context, rest),
+            ["v2", "cudasharedmemory", .. var rest] => SharedMemoryEndpoints.HandleCudaAsync(context, rest),
             ["v2", "repository", .. var rest] => models.HandleAsync(context, rest),
             ["v2", "models", var name, .. var rest] => ModelAsync(context, name, rest, token, stopping),
             _ => throw new RequestException(404, $"there is nothing at '{context.Request.Path}'"),
@@ -88,7 +94,7 @@ internal sealed class ProtocolEndpoints(
     {
         var version = rest is ["versions", var given, ..] ? given : null;
         var action = version is null ? rest : rest[2..];
-        RequireMethod(context, action is ["infer"] ? "POST" : "GET");
+        RequireMethod(context, action is ["infer" or "generate" or "generate_stream"] ? "POST" : "GET");
         switch (action)
         {
             case ["ready"]:
@@ -97,7 +103,7 @@ internal sealed class ProtocolEndpoints(
                 return StatisticsAsync(context, version is null
                     ? repository.EntriesOf(ModelLookup.Find(repository, name, null).Name)
                     : [ModelLookup.Find(repository, name, version)]);
-            case [] or ["config"] or ["infer"]:
+            case [] or ["config" or "infer" or "generate" or "generate_stream"]:
                 return UseAsync(context, repository.Use(name, version), action, (token, stopping));
             default:
                 throw new RequestException(404, $"there is nothing at '{context.Request.Path}'");
@@ -114,7 +120,8 @@ internal sealed class ProtocolEndpoints(
                 [] => MetadataAsync(context, use.Entry.Model!.Metadata, repository.VersionsOf(use.Entry.Name)),
                 ["config"] => Answer.JsonAsync(
                     context, 200, json => ModelConfigurationText.Write(json, use.Entry)),
-                _ => inference.HandleAsync(context, use.Entry, caller.Token, caller.Stopping),
+                ["infer"] => _inference.HandleAsync(context, use.Entry, caller.Token, caller.Stopping),
+                _ => _generate.HandleAsync(context, use.Entry, caller, action is ["generate_stream"]),
             });
         }
     }

@@ -25,6 +25,7 @@ public sealed partial class ServingHost : IAsyncDisposable
     private readonly ModelRepository _repository;
     private readonly ModelCatalog _catalog;
     private readonly RepositoryControl _control;
+    private readonly SharedMemoryRegions _regions = new();
     private readonly ProtocolEndpoints _protocol;
     private readonly GrpcFrontend? _grpc;
     private readonly Readiness _readiness = new();
@@ -56,7 +57,8 @@ public sealed partial class ServingHost : IAsyncDisposable
         var changes = new RepositoryChanges(options, _repository, _control);
         var repositoryEndpoints = new RepositoryEndpoints(options, _repository, _catalog, changes);
         _protocol = new ProtocolEndpoints(
-            options, _repository, repositoryEndpoints, new InferenceHandler(_clock), _readiness);
+            options, _repository, repositoryEndpoints, new SharedMemoryEndpoints(options, _regions), _readiness,
+            _clock);
         _access = new AccessControl(options.Tokens);
         _requests = new InFlightRequests(options.MaxConcurrentRequests);
         _metrics = new MetricsPage(_repository, _requests, services.Monitor, services.Sessions);
@@ -186,6 +188,7 @@ public sealed partial class ServingHost : IAsyncDisposable
         await (_following ?? Task.CompletedTask);
         await _repository.DisposeAsync();
         _control.Dispose();
+        _regions.Dispose();
         _draining.Dispose();
         _stopping.Dispose();
     }

@@ -75,26 +75,34 @@ internal sealed class InferenceStatistics(TimeProvider clock)
         }
     }
 
-    /// <summary>Counts one request whose answer is written.</summary>
-    public void AddSuccess(int items, in RequestTimes times, in InferenceTiming timing)
+    /// <summary>Counts one request whose answer, or the last of its answers, is written.</summary>
+    public void AddRequest(int items, in RequestTimes times)
     {
-        var executions = timing.IsCountedElsewhere ? 0 : 1;
         lock (_lock)
         {
             _sums = _sums with
             {
                 LastInference = Now(),
                 InferenceCount = _sums.InferenceCount + items,
-                ExecutionCount = _sums.ExecutionCount + executions,
                 Success = _sums.Success.Plus(times.Total),
                 Queue = _sums.Queue.Plus(times.Queue),
                 Input = _sums.Input.Plus(times.Input),
                 Infer = _sums.Infer.Plus(times.Infer),
                 Output = _sums.Output.Plus(times.Output),
             };
-            if (executions > 0)
+        }
+    }
+
+    /// <summary>Counts one run on the device.</summary>
+    public void AddExecution(int batchSize, in RequestTimes times)
+    {
+        lock (_lock)
+        {
+            _sums = _sums with { ExecutionCount = _sums.ExecutionCount + 1 };
+            if (_batches.TryGetValue(batchSize, out var row) || _batches.Count < MostRows)
             {
-                AddBatch_NeedsLock(timing.BatchSize > 0 ? timing.BatchSize : items, times);
+                _batches[batchSize] = new BatchSums(
+                    row.Input.Plus(times.Input), row.Infer.Plus(times.Infer), row.Output.Plus(times.Output));
             }
         }
     }
@@ -129,13 +137,4 @@ internal sealed class InferenceStatistics(TimeProvider clock)
     }
 
     private long Now() => clock.GetUtcNow().ToUnixTimeMilliseconds();
-
-    private void AddBatch_NeedsLock(int size, in RequestTimes times)
-    {
-        if (_batches.TryGetValue(size, out var row) || _batches.Count < MostRows)
-        {
-            _batches[size] = new BatchSums(
-                row.Input.Plus(times.Input), row.Infer.Plus(times.Infer), row.Output.Plus(times.Output));
-        }
-    }
 }

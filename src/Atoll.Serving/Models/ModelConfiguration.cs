@@ -56,6 +56,15 @@ public sealed record ModelConfiguration
     /// <summary>Served in sessions: in batches, with an objective, on several devices.</summary>
     public bool IsSession => MaxBatchSize > 1 || ObjectiveMs > 0 || Devices.Count > 0;
 
+    /// <summary>State kept from request to request; null = requests stand alone.</summary>
+    public SequenceConfiguration? Sequence { get; init; }
+
+    /// <summary>Several answers to one request; null = one.</summary>
+    public IterationConfiguration? Iteration { get; init; }
+
+    /// <summary>Inputs that request parameters or headers fill.</summary>
+    public IReadOnlyList<ParameterInput> ParameterInputs { get; init; } = [];
+
     public int SlotsFor(WorkClass workClass) => workClass == Class ? Instances : OtherClassInstances;
 
     /// <summary>
@@ -115,8 +124,9 @@ public sealed record ModelConfiguration
         e is JsonException { InnerException: not JsonException, Path: { } where } json
         ? $"{where} on line {json.LineNumber + 1} has an unknown name or a value of the wrong kind; allowed: class " +
           "(real_time or best_effort), as whole numbers priority, instances, other_class_instances, queue_capacity, " +
-          "max_body_bytes, max_batch_size, as numbers objective_ms, expected_rate, a list devices, " +
-          "and name, platform, backend, version_policy, input, output"
+          "max_body_bytes, max_batch_size, as numbers objective_ms, expected_rate, a list devices, and name, " +
+          "platform, backend, version_policy, input, output, sequence_batching, iteration, " +
+          "model_transaction_policy, parameter_input"
         : e.Message;
 
     /// <summary>This configuration, or an error that names the wrong value, its limits and where it stands.</summary>

@@ -42,10 +42,39 @@ internal sealed record ModelConfigurationFile
 
     public TensorDeclaration[]? Output { get; init; }
 
+    public SequenceConfiguration? SequenceBatching { get; init; }
+
+    public IterationConfiguration? Iteration { get; init; }
+
+    /// <summary>Written by other servers; here `iteration` decides.</summary>
+    public TransactionPolicy? ModelTransactionPolicy { get; init; }
+
+    public ParameterInput[]? ParameterInput { get; init; }
+
     public ModelConfiguration Over(ModelConfiguration defaults, string where)
     {
         Expect(where, "platform", Platform, "onnxruntime_onnx", ModelMetadata.OnnxPlatform);
         Expect(where, "backend", Backend, "onnxruntime", "atoll");
+        SequenceBatching?.Check(where);
+        if (SequenceBatching is not null && Iteration is not null)
+        {
+            throw new ServingException(
+                ServingError.InvalidSetting, $"{where}: a model has sequence_batching or iteration, not both");
+        }
+
+        if (Iteration is { ContinueOutput.Length: 0 } || Iteration is { MaxIterations: < 1 })
+        {
+            throw new ServingException(ServingError.InvalidSetting,
+                $"{where}: iteration needs a continue_output, and max_iterations of 1 or more");
+        }
+
+        if (ModelTransactionPolicy is { } policy && policy.Decoupled != (Iteration is not null))
+        {
+            throw new ServingException(ServingError.InvalidSetting,
+                $"{where}: model_transaction_policy.decoupled is {policy.Decoupled}; a model has several answers " +
+                "exactly when it has iteration");
+        }
+
         return Merged(defaults, where);
     }
 
@@ -64,6 +93,9 @@ internal sealed record ModelConfigurationFile
         VersionPolicy = VersionPolicy?.ToPolicy(where) ?? defaults.VersionPolicy,
         Inputs = Input ?? defaults.Inputs,
         Outputs = Output ?? defaults.Outputs,
+        Sequence = SequenceBatching ?? defaults.Sequence,
+        Iteration = Iteration ?? defaults.Iteration,
+        ParameterInputs = ParameterInput ?? defaults.ParameterInputs,
     };
 
     private static void Expect(string where, string name, string? value, params string[] allowed)
@@ -80,10 +112,12 @@ internal sealed record ModelConfigurationFile
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     NumberHandling = JsonNumberHandling.AllowReadingFromString,
     AllowTrailingCommas = true,
     Converters = [typeof(WorkClassConverter)])]
 [JsonSerializable(typeof(ModelConfigurationFile))]
+[JsonSerializable(typeof(SequenceConfiguration))]
 internal sealed partial class ModelConfigurationJson : JsonSerializerContext;
 
 /// <summary>Writes classes as `real_time` and `best_effort`.</summary>

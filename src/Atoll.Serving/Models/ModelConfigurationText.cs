@@ -17,6 +17,7 @@ internal static class ModelConfigurationText
         WriteTensors(json, "input"u8, metadata.Inputs, configuration);
         WriteTensors(json, "output"u8, metadata.Outputs, configuration);
         WriteInstances(json, configuration);
+        WriteTransactions(json, configuration);
         json.WriteString("default_model_filename"u8, Path.GetFileName(entry.Source.Path));
         WriteOwn(json, configuration);
     }
@@ -84,6 +85,19 @@ internal static class ModelConfigurationText
         json.WriteNumber("count"u8, configuration.Instances);
         json.WriteEndObject();
         json.WriteEndArray();
+    }
+
+    private static void WriteTransactions(Utf8JsonWriter json, ModelConfiguration configuration)
+    {
+        if (configuration.Sequence is { } sequence)
+        {
+            json.WritePropertyName("sequence_batching"u8);
+            JsonSerializer.Serialize(json, sequence, ModelConfigurationJson.Default.SequenceConfiguration);
+        }
+
+        json.WriteStartObject("model_transaction_policy"u8);
+        json.WriteBoolean("decoupled"u8, configuration.Iteration is not null);
+        json.WriteEndObject();
     }
 
     /// <summary>What only this server knows, as the parameters that the form has for it.</summary>

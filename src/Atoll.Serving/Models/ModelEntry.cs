@@ -19,19 +19,29 @@ public enum ModelState
 /// One version of a model in the repository: its state, and when ready the model, its queues and its counts. Who works
 /// with the model holds a use of it, so that it is not taken away meanwhile. Thread-safe.
 /// </summary>
-internal sealed class ModelEntry(ModelSource source, TimeProvider clock)
+internal sealed class ModelEntry
 {
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private AdmissionQueue[] _queues = [];
     private volatile ModelState _state;
+    private readonly TimeProvider _clock;
+    private readonly ModelExecution _execution;
     private int _uses;
 
-    public string Name => source.Name;
+    public ModelEntry(ModelSource source, TimeProvider clock)
+    {
+        (Source, _clock) = (source, clock);
+        NumericVersion = long.Parse(source.Version);
+        Statistics = new InferenceStatistics(clock);
+        _execution = new ModelExecution(this, clock);
+    }
 
-    public string Version => source.Version;
+    public string Name => Source.Name;
 
-    public ModelSource Source => source;
+    public string Version => Source.Version;
+
+    public ModelSource Source { get; }
 
     public ModelState State => _state;
 
@@ -44,12 +54,18 @@ internal sealed class ModelEntry(ModelSource source, TimeProvider clock)
 
     public ModelMetrics Metrics { get; } = new();
 
-    public InferenceStatistics Statistics { get; } = new(clock);
+    public InferenceStatistics Statistics { get; }
 
     /// <summary>Tells whether the files or the configuration have changed since this entry was loaded.</summary>
     public string Stamp { get; init; } = "";
 
-    public long NumericVersion { get; } = long.Parse(source.Version);
+    public long NumericVersion { get; }
+
+    /// <summary>Class labels of the outputs that have them, by output name.</summary>
+    public IReadOnlyDictionary<string, string[]> Labels { get; set; } = new Dictionary<string, string[]>();
+
+    /// <summary>A request may have several answers: it is asked as a stream.</summary>
+    public bool IsDecoupled => (Model as BoundModel)?.Iteration is not null;
 
     public AdmissionQueue Queue(WorkClass workClass) => _queues[(int)workClass];
 
@@ -59,8 +75,8 @@ internal sealed class ModelEntry(ModelSource source, TimeProvider clock)
         Configuration = configuration;
         _queues =
         [
-            new(model.Slots(WorkClass.RealTime), configuration.QueueCapacity, clock),
-            new(model.Slots(WorkClass.BestEffort), configuration.QueueCapacity, clock),
+            new(model.Slots(WorkClass.RealTime), configuration.QueueCapacity, _clock),
+            new(model.Slots(WorkClass.BestEffort), configuration.QueueCapacity, _clock),
         ];
         Reason = "";
         _state = ModelState.Ready;
@@ -128,166 +144,17 @@ internal sealed class ModelEntry(ModelSource source, TimeProvider clock)
         _state = ModelState.Unloaded;
     }
 
-    /// <summary>Items of a request: its first dimension where the model has a batch dimension.</summary>
-    public int ItemsOf(InferenceRequest request) =>
-        Configuration.MaxBatchSize > 0 && request.Inputs is [{ Shape: [var items, ..] }, ..] ? (int)items : 1;
-
     /// <summary>
     /// Waits for an instance, runs the request and counts how it ended; a success counts when its outputs are given
-    /// back. The model stays loaded until then.
+    /// back. The model stays loaded until then. A model of several answers refuses.
     /// </summary>
-    public async ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellation)
-    {
-        if (!TryUse())
-        {
-            return new InferenceOutcome(InferenceStatus.Failed, null, "the model was unloaded");
-        }
+    public ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellation) =>
+        _execution.InferAsync(request, cancellation);
 
-        InferenceOutcome outcome = default;
-        try
-        {
-            return outcome = await CountedAsync(request, cancellation);
-        }
-        finally
-        {
-            if (outcome.Outputs is null)
-            {
-                EndUse();
-            }
-        }
-    }
-
-    private async ValueTask<InferenceOutcome> CountedAsync(InferenceRequest request, CancellationToken cancellation)
-    {
-        var arrived = clock.GetTimestamp();
-        if (WrongBatch(request) is { } reason)
-        {
-            Metrics.Of(request.Class).Add(InferenceStatus.Rejected, TimeSpan.Zero, TimeSpan.Zero);
-            Statistics.AddFailure(TimeSpan.Zero);
-            return new InferenceOutcome(InferenceStatus.Rejected, null, reason);
-        }
-
-        var queue = Queue(request.Class);
-        var status = await queue.EnterAsync(request.Priority, request.Deadline, cancellation);
-        var queued = clock.GetElapsedTime(arrived);
-        if (status != InferenceStatus.Completed)
-        {
-            Metrics.Of(request.Class).Add(status, queued, queued);
-            Statistics.AddFailure(queued);
-            return new InferenceOutcome(status);
-        }
-
-        var outcome = await RunAsync(request, queue, cancellation);
-        var total = clock.GetElapsedTime(arrived);
-        Metrics.Of(request.Class).Add(outcome.Status, queued + outcome.Timing.Queued, total);
-        if (outcome.Outputs is null)
-        {
-            Statistics.AddFailure(total);
-            return outcome;
-        }
-
-        return outcome with
-        {
-            Outputs = new CountedOutputs(this, queue, outcome)
-            {
-                Items = ItemsOf(request),
-                Queued = queued,
-                Total = total,
-                Ended = clock.GetTimestamp(),
-            },
-        };
-    }
-
-    private string? WrongBatch(InferenceRequest request)
-    {
-        if (Configuration.MaxBatchSize == 0)
-        {
-            return null;
-        }
-
-        var items = ItemsOf(request);
-        if (items < 1 || items > Configuration.MaxBatchSize)
-        {
-            return items < 1 ? "inference request batch-size must be >= 1"
-                : $"inference request batch-size must be <= {Configuration.MaxBatchSize} for '{Name}'";
-        }
-
-        return Array.TrueForAll(request.Inputs, input => input.Shape is [var first, ..] && first == items)
-            ? null
-            : "the inputs of a request must have the same first dimension, its batch size";
-    }
-
-    private async ValueTask<InferenceOutcome> RunAsync(
-        InferenceRequest request, AdmissionQueue queue, CancellationToken cancellation)
-    {
-        var outcome = new InferenceOutcome(InferenceStatus.Failed);
-        try
-        {
-            outcome = await Model!.InferAsync(request, cancellation);
-            if (IsPast(request.Deadline) && outcome.Status is InferenceStatus.Completed or InferenceStatus.Cancelled)
-            {
-                outcome.Outputs?.Dispose();
-                outcome = new InferenceOutcome(InferenceStatus.Late);
-            }
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            outcome = new InferenceOutcome(
-                IsPast(request.Deadline) ? InferenceStatus.Late : InferenceStatus.Cancelled);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            // One request's fault must not take the server down, whatever the model threw.
-            outcome = new InferenceOutcome(InferenceStatus.Failed, null, e.Message);
-        }
-        finally
-        {
-            if (outcome.Outputs is null)
-            {
-                queue.Leave();
-            }
-        }
-
-        return outcome;
-    }
-
-    private bool IsPast(long deadline) => deadline != 0 && clock.GetTimestamp() >= deadline;
-
-    /// <summary>Outputs whose disposal gives the request's slot back and counts the request.</summary>
-    private sealed class CountedOutputs(ModelEntry entry, AdmissionQueue queue, InferenceOutcome outcome)
-        : IInferenceOutputs
-    {
-        private int _disposed;
-
-        public required int Items { get; init; }
-
-        public required TimeSpan Queued { get; init; }
-
-        public required TimeSpan Total { get; init; }
-
-        public required long Ended { get; init; }
-
-        public ReadOnlySpan<long> Shape(int output) => outcome.Outputs!.Shape(output);
-
-        public ReadOnlySpan<byte> Data(int output) => outcome.Outputs!.Data(output);
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0)
-            {
-                outcome.Outputs!.Dispose();
-                queue.Leave();
-                entry.CountSuccess(this, outcome.Timing);
-                entry.EndUse();
-            }
-        }
-    }
-
-    private void CountSuccess(CountedOutputs outputs, in InferenceTiming timing)
-    {
-        var queued = outputs.Queued + timing.Queued;
-        var times = new RequestTimes(
-            queued, timing.Input, outputs.Total - queued - timing.Input, clock.GetElapsedTime(outputs.Ended));
-        Statistics.AddSuccess(outputs.Items, times, timing);
-    }
+    /// <summary>
+    /// The answers to a request one after another, one for most models. Each must be disposed; one that is not
+    /// completed is the last.
+    /// </summary>
+    public IAsyncEnumerable<InferenceOutcome> StreamAsync(InferenceRequest request, CancellationToken cancellation) =>
+        _execution.StreamAsync(request, cancellation);
 }

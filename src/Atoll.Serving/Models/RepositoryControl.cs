@@ -240,6 +240,7 @@ internal sealed partial class RepositoryControl(
             await _loads.WaitAsync(cancellation);
             try
             {
+                entry.Labels = LabelFile.ReadAll(entry.Source, configuration);
                 entry.Succeed(await LoadModelAsync(entry.Source, configuration, cancellation), configuration);
             }
             finally
@@ -271,8 +272,9 @@ internal sealed partial class RepositoryControl(
         var model = await Task.Run(() => loader.LoadAsync(source, configuration, cancellation), cancellation);
         try
         {
-            configuration.CheckAgainst(model.Metadata);
-            return model;
+            var bound = BoundModel.Bind(model, configuration, services.Clock);
+            configuration.CheckAgainst(bound.Metadata);
+            return bound;
         }
         catch
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Atoll.Models;
 
 namespace Atoll.Serving;
 
@@ -25,6 +26,11 @@ internal struct RequestParameters
 
     /// <summary>Whether outputs that say nothing else are answered in binary.</summary>
     public bool BinaryOutputs;
+
+    public SequenceStep Sequence;
+
+    /// <summary>Every other parameter; null = none.</summary>
+    public Dictionary<string, object>? Custom;
 }
 
 /// <summary>
@@ -37,6 +43,7 @@ internal ref struct InferenceRequestParser
     private readonly ReadOnlyMemory<byte> _body;
     private readonly int _jsonBytes;
     private readonly InferenceRequest _request;
+    private readonly SharedMemoryRegions? _regions;
     private readonly bool[] _given;
     private Utf8JsonReader _json;
     private RequestParameters _parameters;
@@ -44,12 +51,13 @@ internal ref struct InferenceRequestParser
     private int _binaryOffset;
 
     private InferenceRequestParser(
-        ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes, InferenceRequest request)
+        ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes,
+        (InferenceRequest Request, SharedMemoryRegions? Regions) use)
     {
         _model = model;
         _body = body;
         _jsonBytes = jsonBytes;
-        _request = request;
+        (_request, _regions) = use;
         _given = new bool[model.Inputs.Length];
         _json = new Utf8JsonReader(body.Span[..jsonBytes]);
         _outputs = new OutputDrafts(model);
@@ -59,9 +67,11 @@ internal ref struct InferenceRequestParser
     /// <summary>
     /// Parses a body whose first <paramref name="jsonBytes"/> bytes are JSON; 0 = one raw binary tensor.
     /// </summary>
+    /// <param name="regions">Shared memory that the request may name; null = none.</param>
     /// <exception cref="RequestException">The request is wrong: says what, where and the limit.</exception>
     public static InferenceRequest Parse(
-        ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes, out RequestParameters parameters)
+        ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes, out RequestParameters parameters,
+        SharedMemoryRegions? regions = null)
     {
         parameters = default;
         if (jsonBytes == 0)
@@ -70,11 +80,13 @@ internal ref struct InferenceRequestParser
         }
 
         var request = new InferenceRequest { Inputs = new InputTensor[model.Inputs.Length] };
-        var parser = new InferenceRequestParser(model, body, jsonBytes, request);
+        var parser = new InferenceRequestParser(model, body, jsonBytes, (request, regions));
         try
         {
             parser.ReadRequest();
             parameters = parser._parameters;
+            request.Sequence = parameters.Sequence;
+            request.Parameters = parameters.Custom ?? request.Parameters;
             return request;
         }
         catch (JsonException e)
@@ -139,7 +151,7 @@ internal ref struct InferenceRequestParser
         }
         else if (_json.ValueTextEquals("outputs"u8))
         {
-            _outputs.Read(ref _json);
+            _outputs.Read(ref _json, _regions);
         }
         else
         {
@@ -181,7 +193,7 @@ internal ref struct InferenceRequestParser
             }
             else if (_json.ValueTextEquals("parameters"u8))
             {
-                draft.BinarySize = ParameterReader.ReadBinarySize(ref _json);
+                draft.Parameters = ParameterReader.ReadInput(ref _json, _regions);
             }
             else if (_json.ValueTextEquals("data"u8))
             {
@@ -220,8 +232,22 @@ internal ref struct InferenceRequestParser
 
     private readonly ReadOnlyMemory<byte> ReadElements(ref Utf8JsonReader json, in InputDraft draft)
     {
-        var data = _request.Rent(draft.ByteCount);
-        var count = JsonElements.Read(ref json, draft.Type, data.Span, draft.Name!);
+        int count;
+        ReadOnlyMemory<byte> data;
+        if (draft.Type == ElementType.String)
+        {
+            var strings = new PooledBytes(256);
+            _request.Own(strings);
+            count = JsonElements.ReadStrings(ref json, strings, draft.ElementCount, draft.Name!);
+            data = strings.Memory;
+        }
+        else
+        {
+            var rented = _request.Rent(draft.ByteCount);
+            count = JsonElements.Read(ref json, draft.Type, rented.Span, draft.Name!);
+            data = rented;
+        }
+
         if (count != draft.ElementCount)
         {
             var given = count > draft.ElementCount ? "more" : $"{count}";
@@ -236,13 +262,14 @@ internal ref struct InferenceRequestParser
     private void Finish(ref InputDraft draft)
     {
         draft.Resolve(_body.Length);
-        if (draft.BinarySize is { } size)
+        CheckOneSource(draft);
+        if (draft.Parameters.Region is { } region)
+        {
+            draft.Data = TakeRegion(draft, region);
+        }
+        else if (draft.Parameters.BinarySize is { } size)
         {
             draft.Data = TakeBinary(draft, size);
-        }
-        else if (draft.DataStart < 0)
-        {
-            throw RequestException.BadRequest($"input '{draft.Name}' has neither 'data' nor binary_data_size");
         }
         else if (draft.Data is null)
         {
@@ -255,20 +282,42 @@ internal ref struct InferenceRequestParser
         _given[draft.Index] = true;
     }
 
-    private ReadOnlyMemory<byte> TakeBinary(in InputDraft draft, long size)
+    private static void CheckOneSource(in InputDraft draft)
     {
-        if (draft.DataStart >= 0)
+        var elsewhere = draft.Parameters.Region is not null || draft.Parameters.BinarySize is not null;
+        if (elsewhere && draft.DataStart >= 0)
         {
-            throw RequestException.BadRequest($"input '{draft.Name}' has both 'data' and binary_data_size");
+            throw RequestException.BadRequest($"input '{draft.Name}' has both 'data' and " +
+                (draft.Parameters.Region is null ? "binary_data_size" : "shared_memory_region"));
         }
 
-        if (size != draft.ByteCount)
+        if (draft.Parameters.Region is not null && draft.Parameters.BinarySize is not null)
         {
             throw RequestException.BadRequest(
-                $"input '{draft.Name}': binary_data_size is {size}; {draft.DataType} of shape " +
-                $"{DataTypes.Show(draft.Shape)} has {draft.ByteCount} bytes");
+                $"input '{draft.Name}' has both binary_data_size and shared_memory_region");
         }
 
+        if (!elsewhere && draft.DataStart < 0)
+        {
+            throw RequestException.BadRequest($"input '{draft.Name}' has neither 'data' nor binary_data_size");
+        }
+    }
+
+    /// <summary>
+    /// A copy, so that what is checked now is what runs, whatever the client writes to the region later.
+    /// </summary>
+    private readonly ReadOnlyMemory<byte> TakeRegion(in InputDraft draft, SharedMemorySlice region)
+    {
+        CheckSize(draft, region.Length, "shared_memory_byte_size");
+        var data = _request.Rent((int)region.Length);
+        region.Read(data.Span);
+        CheckContent(draft, data.Span);
+        return data;
+    }
+
+    private ReadOnlyMemory<byte> TakeBinary(in InputDraft draft, long size)
+    {
+        CheckSize(draft, size, "binary_data_size");
         if (size > _body.Length - _binaryOffset)
         {
             throw RequestException.BadRequest(
@@ -278,8 +327,29 @@ internal ref struct InferenceRequestParser
 
         var data = _body.Slice(_binaryOffset, (int)size);
         _binaryOffset += (int)size;
-        RawRequest.CheckBinary(draft.Type, data.Span, draft.Name!);
+        CheckContent(draft, data.Span);
         return data;
+    }
+
+    private static void CheckSize(in InputDraft draft, long size, string parameter)
+    {
+        if (size != draft.ByteCount && draft.ByteCount >= 0)
+        {
+            throw RequestException.BadRequest(
+                $"input '{draft.Name}': {parameter} is {size}; {draft.DataType} of shape " +
+                $"{DataTypes.Show(draft.Shape)} has {draft.ByteCount} bytes");
+        }
+    }
+
+    private static void CheckContent(in InputDraft draft, ReadOnlySpan<byte> data)
+    {
+        RawRequest.CheckBinary(draft.Type, data, draft.Name!);
+        if (draft.Type == ElementType.String && BytesTensor.Count(data) is var count && count != draft.ElementCount)
+        {
+            throw RequestException.BadRequest(
+                $"input '{draft.Name}': shape {DataTypes.Show(draft.Shape)} has {draft.ElementCount} elements, " +
+                (count < 0 ? "and the data does not end with one" : $"the data has {count}"));
+        }
     }
 
     private readonly void CheckComplete(bool inputsSeen)

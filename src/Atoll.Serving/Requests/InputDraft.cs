@@ -8,12 +8,14 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
     public string? Name;
     public string? DataType;
     public long[]? Shape;
-    public long? BinarySize;
+    public InputParameters Parameters;
     public int DataStart = -1;
     public ReadOnlyMemory<byte>? Data;
     public int Index = -1;
     public ElementType Type;
     public int ElementCount;
+
+    /// <summary>Bytes of all elements; -1 for BYTES, whose elements differ in length.</summary>
     public int ByteCount;
 
     public readonly bool IsDescribed => Name is not null && DataType is not null && Shape is not null;
@@ -73,11 +75,6 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
             throw RequestException.BadRequest(
                 $"input '{Name}' has datatype {text}; model '{model.Name}' expects {DataTypes.NameOf(expected.Type)}");
         }
-
-        if (Type == ElementType.String)
-        {
-            throw RequestException.BadRequest($"input '{Name}': BYTES tensors are not supported");
-        }
     }
 
     private void CheckShape(TensorMetadata expected, int bodyBytes)
@@ -90,16 +87,18 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
                 $"{DataTypes.Show(expected.Shape)}");
         }
 
-        // Every element takes at least one byte of the body, so a shape beyond it cannot be meant.
-        var count = DataTypes.Count(shape, int.Min(bodyBytes, int.MaxValue / Type.SizeInBytes()));
+        // Every element takes at least one byte of the body or region, so a shape beyond it cannot be meant.
+        var size = Type == ElementType.String ? 1 : Type.SizeInBytes();
+        var held = Parameters.Region is null ? bodyBytes : Parameters.RegionBytes;
+        var count = DataTypes.Count(shape, long.Min(held, int.MaxValue / size));
         if (count < 0)
         {
             throw RequestException.BadRequest(
-                $"input '{Name}': shape {DataTypes.Show(shape)} has more elements than the body of {bodyBytes} " +
+                $"input '{Name}': shape {DataTypes.Show(shape)} has more elements than the body of {held} " +
                 "bytes can hold");
         }
 
         ElementCount = (int)count;
-        ByteCount = (int)count * Type.SizeInBytes();
+        ByteCount = Type == ElementType.String ? -1 : (int)count * size;
     }
 }

@@ -37,6 +37,39 @@ internal static class JsonElements
             $"input '{input}': {DataTypes.NameOf(type)} has no JSON form; send it as binary (binary_data_size)"),
     };
 
+    /// <summary>Reads strings, nested or flat, in the wire form of BYTES; stops at one more than expected.</summary>
+    /// <exception cref="RequestException">An element is not a string.</exception>
+    public static int ReadStrings(ref Utf8JsonReader json, PooledBytes data, int expected, string input)
+    {
+        if (json.TokenType != JsonTokenType.StartArray)
+        {
+            throw RequestException.BadRequest($"input '{input}': data must be an array");
+        }
+
+        var count = 0;
+        for (var depth = 1; depth > 0 && count <= expected && json.Read();)
+        {
+            switch (json.TokenType)
+            {
+                case JsonTokenType.StartArray:
+                    depth++;
+                    break;
+                case JsonTokenType.EndArray:
+                    depth--;
+                    break;
+                case JsonTokenType.String:
+                    BytesTensor.Append(data, ref json);
+                    count++;
+                    break;
+                default:
+                    throw RequestException.BadRequest(
+                        $"input '{input}': element {count} of data is not a BYTES string");
+            }
+        }
+
+        return count;
+    }
+
     private static int Fill<T, TElement>(ref Utf8JsonReader json, Span<byte> bytes, ElementType type, string input)
         where T : unmanaged
         where TElement : struct, IJsonElement<T>

@@ -7,9 +7,9 @@ namespace Atoll.Serving;
 /// </summary>
 internal struct OutputDrafts(ModelMetadata model)
 {
-    private List<(int Index, bool? Binary)>? _named;
+    private List<(int Index, OutputParameters Parameters)>? _named;
 
-    public void Read(ref Utf8JsonReader json)
+    public void Read(ref Utf8JsonReader json, SharedMemoryRegions? regions)
     {
         JsonValues.Expect(ref json, JsonTokenType.StartArray, "'outputs' must be an array");
         _named = _named is null ? [] : throw RequestException.BadRequest("'outputs' is given twice");
@@ -20,7 +20,7 @@ internal struct OutputDrafts(ModelMetadata model)
                 throw RequestException.BadRequest("each of 'outputs' must be an object");
             }
 
-            ReadOne(ref json);
+            ReadOne(ref json, regions);
         }
     }
 
@@ -29,7 +29,7 @@ internal struct OutputDrafts(ModelMetadata model)
     {
         if (_named is { Count: > 0 })
         {
-            outputs.AddRange(_named.Select(named => new OutputRequest(named.Index, named.Binary ?? binaryByDefault)));
+            outputs.AddRange(_named.Select(named => named.Parameters.For(named.Index, binaryByDefault)));
             return;
         }
 
@@ -39,10 +39,10 @@ internal struct OutputDrafts(ModelMetadata model)
         }
     }
 
-    private void ReadOne(ref Utf8JsonReader json)
+    private void ReadOne(ref Utf8JsonReader json, SharedMemoryRegions? regions)
     {
         string? name = null;
-        bool? binary = null;
+        var parameters = new OutputParameters();
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             if (json.ValueTextEquals("name"u8))
@@ -51,7 +51,7 @@ internal struct OutputDrafts(ModelMetadata model)
             }
             else if (json.ValueTextEquals("parameters"u8))
             {
-                binary = ParameterReader.ReadOutput(ref json);
+                parameters = ParameterReader.ReadOutput(ref json, regions);
             }
             else
             {
@@ -60,12 +60,14 @@ internal struct OutputDrafts(ModelMetadata model)
             }
         }
 
-        Add(name, binary);
+        Add(name, parameters);
     }
 
     /// <summary>Notes one output that the request names.</summary>
     /// <exception cref="RequestException">The model has no such output, or it is named twice.</exception>
-    public void Add(string? name, bool? binary)
+    public void Add(string? name, bool? binary) => Add(name, new OutputParameters { Binary = binary });
+
+    private void Add(string? name, in OutputParameters parameters)
     {
         var index = Array.FindIndex(model.Outputs, tensor => tensor.Name == name);
         if (index < 0)
@@ -81,6 +83,6 @@ internal struct OutputDrafts(ModelMetadata model)
             throw RequestException.BadRequest($"output '{name}' is asked for twice");
         }
 
-        _named.Add((index, binary));
+        _named.Add((index, parameters));
     }
 }

@@ -11,6 +11,8 @@ internal sealed class PooledBytes(int capacity) : IBufferWriter<byte>, IDisposab
 
     public ReadOnlyMemory<byte> Memory => _array.AsMemory(0, Length);
 
+    public void Clear() => Length = 0;
+
     public void Advance(int count) => Length += count;
 
     public Memory<byte> GetMemory(int sizeHint = 0)

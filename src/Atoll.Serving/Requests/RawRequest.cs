@@ -16,19 +16,37 @@ internal static class RawRequest
         }
 
         var input = model.Inputs[0];
-        if (input.Type == ElementType.String)
-        {
-            throw RequestException.BadRequest($"input '{input.Name}': BYTES tensors are not supported");
-        }
-
-        CheckBinary(input.Type, body.Span, input.Name);
-        var request = new InferenceRequest { Inputs = [new InputTensor(ShapeFor(input, body.Length), body)] };
+        var request = input.Type == ElementType.String ? OneString(input, body) : OneTensor(input, body);
         for (var i = 0; i < model.Outputs.Length; i++)
         {
             request.Outputs.Add(new OutputRequest(i, true));
         }
 
         return request;
+    }
+
+    /// <summary>The whole body is the only element, without a length.</summary>
+    private static InferenceRequest OneString(TensorMetadata input, ReadOnlyMemory<byte> body)
+    {
+        long[] shape = [.. input.Shape.Select(dim => dim < 0 ? 1 : dim)];
+        if (shape.Any(dim => dim != 1))
+        {
+            throw RequestException.BadRequest(
+                $"a raw binary request needs a BYTES input of one element; input '{input.Name}' has shape " +
+                DataTypes.Show(input.Shape));
+        }
+
+        var data = new PooledBytes(body.Length + 8);
+        BytesTensor.Append(data, body.Span);
+        var request = new InferenceRequest { Inputs = [new InputTensor(shape, data.Memory)] };
+        request.Own(data);
+        return request;
+    }
+
+    private static InferenceRequest OneTensor(TensorMetadata input, ReadOnlyMemory<byte> body)
+    {
+        CheckBinary(input.Type, body.Span, input.Name);
+        return new InferenceRequest { Inputs = [new InputTensor(ShapeFor(input, body.Length), body)] };
     }
 
     /// <summary>Bytes of a BOOL tensor must be 0 or 1: kernels count on it.</summary>

@@ -39,7 +39,11 @@ internal static class InferenceResponse
         var anyBinary = false;
         foreach (var output in request.Outputs)
         {
-            if (output.Binary)
+            if (output.Region is { } region)
+            {
+                region.Write(outputs.Data(output.Index), model.Outputs[output.Index].Name);
+            }
+            else if (output.Binary)
             {
                 anyBinary = true;
                 to.Write(outputs.Data(output.Index));
@@ -55,7 +59,8 @@ internal static class InferenceResponse
         var data = outputs.Data(output.Index);
         json.WriteStartObject();
         json.WriteString("name"u8, metadata.Name);
-        json.WriteString("datatype"u8, DataTypes.NameOf(metadata.Type));
+        var type = Classification.TypeOf(output, metadata);
+        json.WriteString("datatype"u8, DataTypes.NameOf(type));
         json.WriteStartArray("shape"u8);
         foreach (var dim in outputs.Shape(output.Index))
         {
@@ -63,7 +68,15 @@ internal static class InferenceResponse
         }
 
         json.WriteEndArray();
-        if (output.Binary)
+        if (output.Region is { } region)
+        {
+            json.WriteStartObject("parameters"u8);
+            json.WriteString("shared_memory_region"u8, region.Region);
+            json.WriteNumber("shared_memory_offset"u8, region.Offset);
+            json.WriteNumber("shared_memory_byte_size"u8, data.Length);
+            json.WriteEndObject();
+        }
+        else if (output.Binary)
         {
             json.WriteStartObject("parameters"u8);
             json.WriteNumber("binary_data_size"u8, data.Length);
@@ -72,11 +85,11 @@ internal static class InferenceResponse
         else
         {
             json.WritePropertyName("data"u8);
-            if (!JsonTensor.TryWrite(json, metadata.Type, data))
+            if (!JsonTensor.TryWrite(json, type, data))
             {
                 throw new RequestException(400, string.Create(CultureInfo.InvariantCulture,
-                    $"output '{metadata.Name}' ({DataTypes.NameOf(metadata.Type)}) has values without a JSON form " +
-                    $"(NaN, infinity or a 16-bit float); ask for it as binary (binary_data)"));
+                    $"output '{metadata.Name}' ({DataTypes.NameOf(type)}) has values without a JSON form " +
+                    $"(NaN, infinity, a 16-bit float or bytes that are not UTF-8); ask for it as binary (binary_data)"));
             }
         }
 

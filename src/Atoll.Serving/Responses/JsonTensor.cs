@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Unicode;
 using Atoll.Models;
 
 namespace Atoll.Serving;
@@ -24,6 +25,7 @@ internal static class JsonTensor
             ElementType.UInt16 => WriteUnsigned(json, Cast<ushort>(data)),
             ElementType.UInt32 => WriteUnsigned(json, Cast<uint>(data)),
             ElementType.UInt64 => WriteUnsigned(json, Cast<ulong>(data)),
+            ElementType.String => WriteStrings(json, data),
             _ => false,
         };
         if (written)
@@ -34,8 +36,45 @@ internal static class JsonTensor
         return written;
     }
 
+    /// <summary>Writes one element as a value and anything else as a flat array; false as above.</summary>
+    public static bool TryWriteValue(
+        Utf8JsonWriter json, ElementType type, ReadOnlySpan<long> shape, ReadOnlySpan<byte> data)
+    {
+        if (DataTypes.Count(shape, int.MaxValue) != 1)
+        {
+            return TryWrite(json, type, data);
+        }
+
+        using var text = new PooledBytes(64);
+        using (var array = new Utf8JsonWriter(text))
+        {
+            if (!TryWrite(array, type, data))
+            {
+                return false;
+            }
+        }
+
+        json.WriteRawValue(text.Memory.Span[1..^1], skipInputValidation: true);
+        return true;
+    }
+
     private static ReadOnlySpan<T> Cast<T>(ReadOnlySpan<byte> data) where T : unmanaged =>
         MemoryMarshal.Cast<byte, T>(data);
+
+    private static bool WriteStrings(Utf8JsonWriter json, ReadOnlySpan<byte> data)
+    {
+        while (BytesTensor.TryRead(ref data, out var element))
+        {
+            if (!Utf8.IsValid(element))
+            {
+                return false;
+            }
+
+            json.WriteStringValue(element);
+        }
+
+        return true;
+    }
 
     private static bool WriteSingles(Utf8JsonWriter json, ReadOnlySpan<float> data)
     {

@@ -8,7 +8,7 @@ namespace Atoll.Serving.Tests;
 /// <summary>Whatever the bytes, the answer is a result or a clean refusal in JSON, and the server lives.</summary>
 public sealed class FuzzTests
 {
-    private static readonly string[] Seeds =
+    private static readonly string[] Floats =
     [
         """
         {"id":"a","inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[[1,2],[3,4.5e1]]}],
@@ -24,8 +24,32 @@ public sealed class FuzzTests
         """,
     ];
 
+    private static readonly string[] Strings =
+    [
+        """{"inputs":[{"name":"x","shape":[2],"datatype":"BYTES","data":["a","\u00e9"]}]}""",
+        """
+        {"inputs":[{"name":"x","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":10}}],
+        "outputs":[{"name":"y","parameters":{"binary_data":true}}]}
+        """ + "\u0002\0\0\0ab\0\0\0\0",
+        """
+        {"parameters":{"sequence_id":"q","sequence_start":true,"mine":1.5},"inputs":[{"name":"x","shape":[1],
+        "datatype":"BYTES","parameters":{"shared_memory_region":"r","shared_memory_byte_size":4}}]}
+        """,
+    ];
+
+    private static readonly (string Path, string[] Bodies)[] Seeds =
+    [
+        ("models/m/infer", Floats),
+        ("models/s/infer", Strings),
+        ("models/m/generate", ["""{"x":[[1,2],[3,4]],"parameters":{"priority":2}}"""]),
+        ("models/s/generate_stream", ["""{"id":"a","x":["a","b"],"other":true}"""]),
+        ("systemsharedmemory/region/r/register", ["""{"key":"/no-such","offset":0,"byte_size":64}"""]),
+        ("repository/index", ["""{"ready":true}"""]),
+    ];
+
     private static readonly string[] Splices =
-        ["\"", "{", "}", "[", "]", ",", ":", "null", "-1", "1e400", "9223372036854775808", "\\ud800", "NaN", "true",
+        ["\"", "{", "}", "[", "]", ",", ":", "null", "-1", "1e400", "1152921504606846976",
+            "9223372036854775808", "\\ud800", "NaN", "true",
             "\u0000", "é"];
 
     [Fact]
@@ -34,7 +58,8 @@ public sealed class FuzzTests
         var seed = Environment.ProcessId;
         var random = new Random(seed);
         await using var server = await TestServer.StartAsync(
-            new FakeModel(FakeModel.Describe("m", ElementType.Float32, -1, 2)));
+            new FakeModel(FakeModel.Describe("m", ElementType.Float32, -1, 2)),
+            new FakeModel(FakeModel.Describe("s", ElementType.String, -1)));
         for (var i = 0; i < 4000; i++)
         {
             using var request = Mutated(random);
@@ -47,23 +72,25 @@ public sealed class FuzzTests
 
     private static HttpRequestMessage Mutated(Random random)
     {
-        var body = Encoding.UTF8.GetBytes(Seeds[random.Next(Seeds.Length)]).ToList();
+        var (path, bodies) = Seeds[random.Next(Seeds.Length)];
+        var body = Encoding.UTF8.GetBytes(bodies[random.Next(bodies.Length)]).ToList();
         for (var changes = random.Next(4); changes > 0; changes--)
         {
             Mutate(body, random);
         }
 
-        var request = new HttpRequestMessage(HttpMethod.Post, "/v2/models/m/infer")
+        var request = new HttpRequestMessage(HttpMethod.Post, $"/v2/{path}")
         {
             Content = new ByteArrayContent([.. body]),
         };
         if (random.Next(3) == 0)
         {
-            var length = random.Next(4) switch
+            var length = random.Next(5) switch
             {
                 0 => "0",
                 1 => $"{body.Count - 8}",
-                2 => $"{random.NextInt64(-10, 1L << 40)}",
+                2 => $"{body.Count - 10}",
+                3 => $"{random.NextInt64(-10, 1L << 40)}",
                 _ => "x",
             };
             request.Headers.TryAddWithoutValidation("Inference-Header-Content-Length", length);

@@ -10,7 +10,10 @@ internal sealed class OnnxModelBuilder(string name, int opset)
 {
     private const int IrVersion = 8;
 
-    /// <summary>Name of the dimension that inputs and outputs of shape 0 leave open.</summary>
+    /// <summary>
+    /// Name of the dimension that inputs and outputs of shape 0 leave open, the same for all; -1 leaves one open for
+    /// itself.
+    /// </summary>
     private const string OpenDimension = "N";
 
     private readonly GraphProto _graph = new() { Name = name };
@@ -121,9 +124,12 @@ internal sealed class OnnxModelBuilder(string name, int opset)
     private static ValueInfoProto Describe(string value, ElementType type, long[] shape)
     {
         var dims = new TensorShapeProto();
-        dims.Dim.AddRange(shape.Select(d => d == 0
-            ? new TensorShapeProto.Types.Dimension { DimParam = OpenDimension }
-            : new TensorShapeProto.Types.Dimension { DimValue = d }));
+        dims.Dim.AddRange(shape.Select(d => d switch
+        {
+            0 => new TensorShapeProto.Types.Dimension { DimParam = OpenDimension },
+            < 0 => new TensorShapeProto.Types.Dimension(),
+            _ => new TensorShapeProto.Types.Dimension { DimValue = d },
+        }));
         var tensor = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = dims };
         return new ValueInfoProto { Name = value, Type = new TypeProto { TensorType = tensor } };
     }

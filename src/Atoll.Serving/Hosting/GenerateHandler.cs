@@ -72,8 +72,12 @@ internal sealed class GenerateHandler(TimeProvider clock)
                 text.Write("\n\n"u8);
             }
 
-            response.ContentType ??= "text/event-stream; charset=utf-8";
-            response.Headers.CacheControl = "no-store";
+            if (!response.HasStarted)
+            {
+                response.ContentType = "text/event-stream; charset=utf-8";
+                response.Headers.CacheControl = "no-store";
+            }
+
             await response.BodyWriter.WriteAsync(text.Memory, context.RequestAborted);
         }
     }

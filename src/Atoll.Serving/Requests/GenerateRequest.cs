@@ -32,8 +32,9 @@ internal static class GenerateRequest
             new OutputDrafts(model).Resolve(request.Outputs, false);
             return request;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
+            // Lone surrogates are an invalid operation to read, bytes that are not UTF-8 a wrong argument to write.
             request.Dispose();
             throw RequestException.BadRequest($"request body is not valid JSON: {e.Message}");
         }

@@ -13,16 +13,42 @@ internal static class RepositoryRequest
     public static bool ReadIndex(ReadOnlyMemory<byte> body)
     {
         using var document = Parse(body);
-        return document is not null && document.RootElement.TryGetProperty("ready", out var ready) &&
-            Flag(ready, "'ready'");
+        return Read(() => document is not null && document.RootElement.TryGetProperty("ready", out var ready) &&
+            Flag(ready, "'ready'"));
     }
 
     /// <exception cref="RequestException">The body is not what the protocol says.</exception>
     public static ModelOverride ReadLoad(ReadOnlyMemory<byte> body)
     {
+        using var document = Parse(body);
+        return Read(() => ReadLoad(document));
+    }
+
+    /// <summary>Checks the body; `unload_dependents` changes nothing, as no model depends on another.</summary>
+    /// <exception cref="RequestException">The body is not what the protocol says.</exception>
+    public static void ReadUnload(ReadOnlyMemory<byte> body)
+    {
+        using var document = Parse(body);
+        Read(() => CheckUnload(document));
+    }
+
+    /// <summary>Text is looked at only when it is read: lone surrogates and bad UTF-8 show then.</summary>
+    private static T Read<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw RequestException.BadRequest($"request body has text that is not valid: {e.Message}");
+        }
+    }
+
+    private static ModelOverride ReadLoad(JsonDocument? document)
+    {
         string? configuration = null;
         var files = new Dictionary<string, byte[]>();
-        using var document = Parse(body);
         foreach (var parameter in ParametersOf(document))
         {
             if (parameter.Name == "config")
@@ -55,11 +81,8 @@ internal static class RepositoryRequest
     public static RequestException UnknownOfUnload(string parameter) => RequestException.BadRequest(
         $"parameter '{parameter}' is unknown; an unload takes 'unload_dependents'");
 
-    /// <summary>Checks the body; `unload_dependents` changes nothing, as no model depends on another.</summary>
-    /// <exception cref="RequestException">The body is not what the protocol says.</exception>
-    public static void ReadUnload(ReadOnlyMemory<byte> body)
+    private static bool CheckUnload(JsonDocument? document)
     {
-        using var document = Parse(body);
         foreach (var parameter in ParametersOf(document))
         {
             if (parameter.Name != "unload_dependents")
@@ -69,6 +92,8 @@ internal static class RepositoryRequest
 
             Flag(parameter.Value, "parameter 'unload_dependents'");
         }
+
+        return true;
     }
 
     private static JsonDocument? Parse(ReadOnlyMemory<byte> body)
@@ -116,20 +141,9 @@ internal static class RepositoryRequest
         _ => throw RequestException.BadRequest($"{what} must be true or false"),
     };
 
-    private static string Text(JsonElement value, string what)
-    {
-        try
-        {
-            return value.ValueKind == JsonValueKind.String
-                ? value.GetString()!
-                : throw RequestException.BadRequest($"{what} must be a string");
-        }
-        catch (InvalidOperationException e)
-        {
-            // Lone surrogates and bad UTF-8 show only now.
-            throw RequestException.BadRequest($"{what} has text that is not valid: {e.Message}");
-        }
-    }
+    private static string Text(JsonElement value, string what) => value.ValueKind == JsonValueKind.String
+        ? value.GetString()!
+        : throw RequestException.BadRequest($"{what} must be a string");
 
     private static byte[] Base64(JsonProperty parameter)
     {

@@ -6,7 +6,7 @@ namespace Atoll;
 internal static class BenchCommand
 {
     public static Command Create(TimeProvider clock) =>
-        new("bench", "Measure this machine: preemption, sharing, peers.")
+        new("bench", "Measure this machine: preemption, sharing, peers, serving, models, HTTP.")
     {
         PreemptCommand.Create(clock),
         DisbCommand.Create(clock),
@@ -15,5 +15,6 @@ internal static class BenchCommand
         ModelsBenchCommand.Create(clock),
         PrefixCommand.Create(clock),
         SimulatedBenchCommand.Create(clock),
+        HttpBenchCommand.Create(clock),
     };
 }

@@ -9,11 +9,13 @@ namespace Atoll;
 internal static class ModelCreateCommand
 {
     private const string All = "all";
+    private const string Protocol = "protocol";
     private const double Mega = 1e6;
 
     private static readonly Argument<string> Name = new("name")
     {
-        Description = $"One of {string.Join(", ", SampleModels.Names)}, or {All}.",
+        Description = $"One of {string.Join(", ", SampleModels.Names)}, or {All} of these; or one of " +
+            $"{string.Join(", ", ProtocolModels.Names)}, which example clients ask for, or {Protocol} for all those.",
     };
 
     private static readonly Option<string> Out = new("--out")
@@ -69,7 +71,7 @@ internal static class ModelCreateCommand
         var output = result.InvocationConfiguration.Output;
         var json = result.GetValue(Json);
         var reports = new List<object>();
-        foreach (var model in name == All ? SampleModels.Names : [name])
+        foreach (var model in name == All ? SampleModels.Names : name == Protocol ? ProtocolModels.Names : [name])
         {
             stop.ThrowIfCancellationRequested();
             var start = time.GetTimestamp();
@@ -100,6 +102,11 @@ internal static class ModelCreateCommand
 
     private static SampleModelReport Make(ParseResult result, string model)
     {
+        if (ProtocolModels.Names.Contains(model))
+        {
+            return ProtocolModels.Create(model, result.GetRequiredValue(Out));
+        }
+
         var chooses = result.GetRequiredValue(Name) != All || SampleModels.HasImageSize(model);
         var options = new SampleModelOptions
         {

@@ -4,7 +4,7 @@ using Atoll.Models;
 namespace Atoll.Serving.Tests;
 
 /// <summary>A running sum: OUTPUT = INPUT + the state, which starts at zero.</summary>
-public sealed class SequenceTests
+public sealed class SequenceTests : IDisposable
 {
     private const string Configuration = """
         {"max_batch_size":8,"sequence_batching":{"max_sequence_idle_microseconds":1000,"max_sequences":2,
@@ -17,6 +17,8 @@ public sealed class SequenceTests
         """;
 
     private readonly ManualClock _clock = new();
+
+    public void Dispose() => _clock.Dispose();
 
     [Fact]
     public async Task State_is_kept_apart_for_each_sequence_and_ends_with_it()

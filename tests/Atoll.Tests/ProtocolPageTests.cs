@@ -31,7 +31,7 @@ public sealed partial class ProtocolPageTests : IDisposable
 
         var page = await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "docs", "protocol.md"), Token);
         await using var server = new ModelServer(
-            new CpuDeviceOptions { Units = 1 },
+            [new CpuDeviceOptions { Units = 1 }],
             new ServingOptions
             {
                 Port = 0,

@@ -21,7 +21,7 @@ public sealed class DeviceModelLoader(
                 : await director.LoadQueryAsync(PipelineFile.Read(source.Path), cancellationToken);
         }
 
-        if (director is not null && configuration.IsSession)
+        if (director is not null && configuration.IsSession && FitsSessions(source, configuration))
         {
             return await director.LoadAsync(
                 source, configuration, limits ?? ModelLimits.Default, cancellationToken);
@@ -38,5 +38,21 @@ public sealed class DeviceModelLoader(
 
         cancellationToken.ThrowIfCancellationRequested();
         return await DeviceModel.CreateAsync(device, compiled, configuration, (source.Name, source.Version));
+    }
+
+    /// <summary>
+    /// Sessions batch whole programs only. An objective or a choice of devices is a promise that only they keep, so the
+    /// director judges such a model; any other that needs the host is served request by request.
+    /// </summary>
+    private bool FitsSessions(ModelSource source, ModelConfiguration configuration)
+    {
+        if (configuration is not { ObjectiveMs: 0, Devices.Count: 0 })
+        {
+            return true;
+        }
+
+        var options = new CompileOptions { Limits = limits ?? ModelLimits.Default };
+        using var whole = ModelCompiler.TryCompileWhole(OnnxModel.Load(source.Path, limits).Graph, device, options);
+        return whole is not null;
     }
 }

@@ -32,8 +32,11 @@ internal sealed class HttpBench(HttpBenchOptions options, TimeProvider clock, Ac
         try
         {
             ProtocolModels.Create(Model, folder.FullName);
+
+            // Without its configuration the model is served alone, as in process, not in batches.
+            File.Delete(Path.Combine(folder.FullName, $"{Model}.config.json"));
             await using var server = new ModelServer(
-                new CpuDeviceOptions { Clock = clock },
+                [new CpuDeviceOptions { Clock = clock }],
                 new ServingOptions { Port = 0, MaxConcurrentRequests = int.Max(512, options.Connections) },
                 new LogSection { Level = LogLevel.Warning });
             await server.Host.StartAsync(cancellation);

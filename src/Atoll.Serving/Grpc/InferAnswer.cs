@@ -33,7 +33,7 @@ internal sealed class InferAnswer : IDisposable
         foreach (var output in request.Outputs)
         {
             var length = outputs.Data(output.Index).Length;
-            message.Outputs.Add(Describe(model.Outputs[output.Index], outputs.Shape(output.Index)));
+            message.Outputs.Add(Describe(output, model.Outputs[output.Index], outputs.Shape(output.Index)));
             message.RawOutputContents.Add(UnsafeByteOperations.UnsafeWrap(data.Memory.Slice(offset, length)));
             offset += length;
         }
@@ -61,12 +61,12 @@ internal sealed class InferAnswer : IDisposable
     }
 
     private static ModelInferResponse.Types.InferOutputTensor Describe(
-        TensorMetadata metadata, ReadOnlySpan<long> shape)
+        OutputRequest output, TensorMetadata metadata, ReadOnlySpan<long> shape)
     {
         var tensor = new ModelInferResponse.Types.InferOutputTensor
         {
             Name = metadata.Name,
-            Datatype = DataTypes.NameOf(metadata.Type),
+            Datatype = DataTypes.NameOf(Classification.TypeOf(output, metadata)),
         };
         foreach (var dim in shape)
         {

@@ -20,7 +20,9 @@ internal static class InferMessageReader
         {
             Id = message.Id.Length > 0 ? message.Id : null,
             Inputs = new InputTensor[model.Inputs.Length],
+            Sequence = parameters.Sequence,
         };
+        request.Parameters = parameters.Custom ?? request.Parameters;
         try
         {
             ReadInputs(model, message, request);
@@ -51,7 +53,7 @@ internal static class InferMessageReader
             var shape = ShapeOf(input);
             var draft = new InputDraft(model, given) { Name = input.Name, DataType = input.Datatype, Shape = shape };
             var json = new Utf8JsonReader(GrpcParameters.ToJson(input.Parameters));
-            _ = ParameterReader.ReadBinarySize(ref json);
+            draft.Parameters = ParameterReader.ReadInput(ref json, regions: null);
             draft.Data = raw.Count > 0
                 ? ReadRaw(ref draft, input, raw[i].Memory)
                 : ReadTyped(ref draft, input, request);
@@ -72,14 +74,14 @@ internal static class InferMessageReader
         }
 
         draft.Resolve(raw.Length);
-        if (raw.Length != draft.ByteCount)
+        if (raw.Length != draft.ByteCount && draft.ByteCount >= 0)
         {
             throw RequestException.BadRequest(
                 $"input '{draft.Name}': its raw_input_contents has {raw.Length} bytes; {draft.DataType} of shape " +
                 $"{DataTypes.Show(draft.Shape)} has {draft.ByteCount} bytes");
         }
 
-        RawRequest.CheckBinary(draft.Type, raw.Span, input.Name);
+        InferenceRequestParser.CheckContent(draft, raw.Span);
         return raw;
     }
 
@@ -96,6 +98,18 @@ internal static class InferMessageReader
                 $"contents has {count}");
         }
 
+        if (draft.ByteCount < 0)
+        {
+            var strings = new PooledBytes(256);
+            request.Own(strings);
+            foreach (var element in contents.BytesContents)
+            {
+                BytesTensor.Append(strings, element.Span);
+            }
+
+            return strings.Memory;
+        }
+
         var data = request.Rent(draft.ByteCount);
         TypedContents.Write(contents, draft.Type, data.Span, input.Name);
         return data;
@@ -107,8 +121,9 @@ internal static class InferMessageReader
         foreach (var output in message.Outputs)
         {
             var json = new Utf8JsonReader(GrpcParameters.ToJson(output.Parameters));
-            _ = ParameterReader.ReadOutput(ref json);
-            outputs.Add(output.Name, true);
+            var parameters = ParameterReader.ReadOutput(ref json, regions: null);
+            parameters.Binary = true;
+            outputs.Add(output.Name, parameters);
         }
 
         outputs.Resolve(request.Outputs, binaryByDefault: true);

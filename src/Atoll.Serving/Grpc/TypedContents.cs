@@ -23,6 +23,7 @@ internal static class TypedContents
             ElementType.UInt64 => ("uint64_contents", contents.Uint64Contents.Count),
             ElementType.Float32 => ("fp32_contents", contents.Fp32Contents.Count),
             ElementType.Float64 => ("fp64_contents", contents.Fp64Contents.Count),
+            ElementType.String => ("bytes_contents", contents.BytesContents.Count),
             _ => throw RequestException.BadRequest(
                 $"input '{input}': {DataTypes.NameOf(type)} has no typed contents; send raw_input_contents"),
         };

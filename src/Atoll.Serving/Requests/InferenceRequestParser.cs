@@ -341,7 +341,8 @@ internal ref struct InferenceRequestParser
         }
     }
 
-    private static void CheckContent(in InputDraft draft, ReadOnlySpan<byte> data)
+    /// <exception cref="RequestException">The bytes are not elements of the type, or not so many.</exception>
+    public static void CheckContent(in InputDraft draft, ReadOnlySpan<byte> data)
     {
         RawRequest.CheckBinary(draft.Type, data, draft.Name!);
         if (draft.Type == ElementType.String && BytesTensor.Count(data) is var count && count != draft.ElementCount)

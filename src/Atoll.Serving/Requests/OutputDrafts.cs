@@ -65,9 +65,7 @@ internal struct OutputDrafts(ModelMetadata model)
 
     /// <summary>Notes one output that the request names.</summary>
     /// <exception cref="RequestException">The model has no such output, or it is named twice.</exception>
-    public void Add(string? name, bool? binary) => Add(name, new OutputParameters { Binary = binary });
-
-    private void Add(string? name, in OutputParameters parameters)
+    public void Add(string? name, in OutputParameters parameters)
     {
         var index = Array.FindIndex(model.Outputs, tensor => tensor.Name == name);
         if (index < 0)

@@ -36,7 +36,9 @@ internal sealed class ConvNetBuilder(OnnxModelBuilder model, SampleModelOptions 
     /// <summary>Variance of a weight times its fan-in before a ReLU.</summary>
     public float ReluGain => 1 / (0.5f - ((1 - ((1 - Centring) * (1 - Centring))) / (2 * MathF.PI)));
 
-    /// <summary>The same before a SiLU, which passes 0.3558 of the variance of a normal x with a mean of 0.2066.</summary>
+    /// <summary>
+    /// The same before a SiLU, which passes 0.3558 of the variance of a normal x with a mean of 0.2066.
+    /// </summary>
     public float SiluGain => 1 / (0.3558f - ((1 - ((1 - Centring) * (1 - Centring))) * 0.2066f * 0.2066f));
 
     /// <summary>Batch-norm epsilon; PyTorch's default.</summary>

@@ -1,6 +1,8 @@
 namespace Atoll.Models;
 
-/// <summary>ResNet-50 and ResNet-152 v1.5 (He et al. 2015; the stride sits on the 3x3 convolution, as in torchvision).</summary>
+/// <summary>
+/// ResNet-50 and ResNet-152 v1.5 (He et al. 2015; the stride sits on the 3x3 convolution, as in torchvision).
+/// </summary>
 internal static class ResNet
 {
     private const int Expansion = 4;

@@ -82,8 +82,8 @@ internal sealed class Yolo(ConvNetBuilder net, SampleModelOptions options)
         var anchor = Tensor.Float([1, Anchors, 1, 1, 2], anchors);
         size = Model.Node("Mul", $"{name}.size", [size, Model.Constant($"{name}.anchors", anchor)]);
         var joined = Model.Node("Concat", $"{name}.join", [centre, size, parts[2]], OnnxAttribute.Int("axis", 4));
-        long[] flat = [0, Anchors * side * side, Values];
-        return Model.Node("Reshape", $"{name}.flat", [joined, Model.Constant($"{name}.boxes", Tensor.Int64([3], flat))]);
+        var flat = Model.Constant($"{name}.boxes", Tensor.Int64([3], [0, Anchors * side * side, Values]));
+        return Model.Node("Reshape", $"{name}.flat", [joined, flat]);
     }
 
     // Cell numbers less a half, x first.

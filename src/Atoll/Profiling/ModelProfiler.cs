@@ -17,7 +17,9 @@ internal sealed record KernelMeasurement(string Name, int Blocks, double Millise
     public double? PeakShare { get; init; }
 }
 
-/// <summary>Measures a model at several batch sizes, as a whole on a device and kernel by kernel on one thread.</summary>
+/// <summary>
+/// Measures a model at several batch sizes, as a whole on a device and kernel by kernel on one thread.
+/// </summary>
 internal sealed class ModelProfiler(string path, int units, int runs, TimeProvider clock)
 {
     private const int KernelRounds = 5;

@@ -7,7 +7,9 @@ using Atoll.Serving;
 
 namespace Atoll;
 
-/// <summary>`atoll profile MODEL`: latency and memory per batch size, time per kernel, and the planner's profile.</summary>
+/// <summary>
+/// `atoll profile MODEL`: latency and memory per batch size, time per kernel, and the planner's profile.
+/// </summary>
 internal static class ProfileCommand
 {
     private const int KernelsShown = 15;

@@ -9,7 +9,8 @@ internal static class RandomInputs
     private const int Types = 2;
 
     /// <summary>
-    /// Float inputs are standard normal; int64 inputs are tokens, types of tokens, or a mask of a run of ones where the name says so.
+    /// Float inputs are standard normal; int64 inputs are tokens, types of tokens, or a mask of a run of ones where the
+    /// name says so.
     /// </summary>
     /// <param name="batch">Items where the model leaves their number open.</param>
     public static Dictionary<string, Tensor> For(ModelProto model, int seed, int batch = 1)

@@ -57,6 +57,31 @@ public sealed class HybridServedModelTests : IDisposable
         Assert.Equal(InferenceStatus.Cancelled, outcome.Status);
     }
 
+    [Fact]
+    public void Maps_of_scores_at_the_end_become_their_table()
+    {
+        var graph = new Graph { Name = "classifier" };
+        var x = new GraphValue("x") { Type = ElementType.Float32, Shape = [-1, 2] };
+        graph.Inputs.Add(x);
+        var scores = Add(graph, "Relu", [x]);
+        var maps = new GraphValue("probabilities");
+        var zip = new GraphNode
+        {
+            Name = "zip", Operator = "ZipMap", Domain = "ai.onnx.ml", Opset = 1, Inputs = [scores], Outputs = [maps],
+        };
+        zip.Attributes.Set("classlabels_int64s", new long[] { 0, 1 });
+        maps.Producer = zip;
+        graph.Nodes.Add(zip);
+        graph.Outputs.Add(maps);
+
+        TensorOutputs.Apply(graph);
+        using var whole = ModelCompiler.TryCompileWhole(graph, _device);
+
+        var output = Assert.Single(whole!.Outputs);
+        Assert.Equal(("probabilities", ElementType.Float32), (output.Name, output.Type));
+        Assert.Equal([-1, 2], output.Shape);
+    }
+
     private static InferenceRequest Request(byte[] data) => new()
     {
         Inputs = [new InputTensor([2], data)], Priority = 2,

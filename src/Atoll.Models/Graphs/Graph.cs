@@ -30,7 +30,8 @@ public sealed class GraphValue(string name)
     public bool IsConstant => Constant is not null;
 
     /// <summary>True for a tensor whose type and dimensions are all known.</summary>
-    public bool IsStatic => Container is null && Shape is not null && Type != ElementType.Undefined && Array.TrueForAll(Shape, d => d >= 0);
+    public bool IsStatic =>
+        Container is null && Shape is not null && Type != ElementType.Undefined && Array.TrueForAll(Shape, d => d >= 0);
 
     public override string ToString() => $"{Name}:{Type}[{(Shape is null ? "?" : string.Join(',', Shape))}]";
 }

@@ -77,6 +77,10 @@ public sealed class OnnxModel
             var proto = Parse(stream, where, limits);
             var graph = new GraphReader(proto, new TensorReader(new ExternalData(folder), limits), limits).Read();
             ShapeInference.Run(graph, limits);
+            if (GradientExpansion.Apply(graph))
+            {
+                ShapeInference.Run(graph, limits);
+            }
             return new OnnxModel(graph, proto);
         }
         catch (ModelException e) when (!e.Message.StartsWith(where, StringComparison.Ordinal))

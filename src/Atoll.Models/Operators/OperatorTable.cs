@@ -39,6 +39,6 @@ public static class OperatorTable
         .. StringOperators.All, .. SequenceOperators.All, .. OptionalOperators.All, .. IfOperator.All,
         .. LoopOperator.All, .. ScanOperator.All, .. SequenceMapOperator.All, .. DataDependentOperators.All,
             .. NgramVectorizer.All,
-        .. LinearOperators.All, .. FeatureOperators.All, .. TreeOperators.All,
+        .. LinearOperators.All, .. FeatureOperators.All, .. TreeOperators.All, .. GradientExpansion.All,
     ];
 }

@@ -28,6 +28,7 @@ public sealed class DeviceModelLoader(
         }
 
         var file = OnnxModel.Load(source.Path, limits);
+        TensorOutputs.Apply(file.Graph);
         cancellationToken.ThrowIfCancellationRequested();
         var options = new CompileOptions { Limits = limits ?? ModelLimits.Default };
         if (ModelCompiler.TryCompileWhole(file.Graph, device, options) is not { } compiled)

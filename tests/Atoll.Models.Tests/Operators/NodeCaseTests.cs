@@ -14,6 +14,9 @@ public sealed class NodeCaseTests(CompiledTestDataTests.SharedDevice shared, ITe
 
     public static IEnumerable<TheoryDataRow<string>> Cases => OnnxTestData.Rows("node");
 
+    public static IEnumerable<TheoryDataRow<string>> Models =>
+        OnnxTestData.Rows("pytorch-converted", "pytorch-operator", "simple");
+
     [Theory]
     [MemberData(nameof(Cases))]
     public void Case_gives_the_expected_outputs_or_is_listed(string name)
@@ -29,6 +32,15 @@ public sealed class NodeCaseTests(CompiledTestDataTests.SharedDevice shared, ITe
             Assert.False(failure is null, "it passes: take it off unpassed-node-cases.txt");
             Assert.Skip(reason);
         }
+    }
+
+    /// <summary>Models of several operators: all of them pass, so there is no list.</summary>
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Model_gives_the_expected_outputs(string name)
+    {
+        Assert.SkipWhen(name.Length == 0, "the Debian package libonnx-testdata is not installed");
+        OnnxTestData.RunFile(name, (graph, inputs) => ProductRun.Run(graph, inputs, shared.Device));
     }
 
     [Fact]

@@ -14,6 +14,7 @@ public static class ModelCompiler
     {
         options ??= CompileOptions.Default;
         var copy = GraphSpecializer.Copy(graph);
+        SupportCheck.Require(copy, copy.Nodes.Where(n => !OperatorTable.Has(n.Domain, n.Operator, n.Opset)));
         IfInlining.InferAndApply(copy, options.Limits);
         SupportCheck.RequireKnown(copy);
         GraphSimplifier.Run(copy, options.Limits);

@@ -134,7 +134,7 @@ internal sealed class SharePlacement(
 
     /// <summary>The share on each kind of device that can run it in time, the least occupancy first.</summary>
     private List<(int Kind, PlacedShare Share)> Options(LoadShare load) =>
-        [.. Kinds(load.Session).Select(kind => (Kind: kind, Share: Share(load, kind, "best fit by earliest deadline")))
+        [.. Kinds(load.Session).Select(kind => (Kind: kind, Share: Share(load, kind, "best fit")))
             .Where(option => option.Share is not null).Select(option => (option.Kind, option.Share!))
             .OrderBy(option => option.Item2.LeastUtilization)];
 

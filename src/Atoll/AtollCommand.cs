@@ -24,6 +24,7 @@ internal static class AtollCommand
             ProfileCommand.Create(TimeProvider.System),
             ServeCommand.Create(),
             SettingsCommand.Create(),
+            SimulateCommand.Create(TimeProvider.System),
             VersionCommand.Create(),
         };
         foreach (var option in SettingsOptions.Global())

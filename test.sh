@@ -79,7 +79,7 @@ run_project() {
 }
 
 report_and_exit() {
-  grep -ho '<reason>.*</reason>' "$results"/*.xml 2>/dev/null |
+  cat "$results"/*.xml 2>/dev/null | sed 's|</reason>|&\n|g' | grep -o '<reason>.*</reason>' |
     sed -e 's/<!\[CDATA\[//' -e 's/\]\]>//' -e 's/<[^>]*>//g' | sort | uniq -c |
     while read -r count reason; do echo "skipped $count: $reason"; done
   echo "$passed passed, $failed failed, $skipped skipped"

@@ -75,9 +75,9 @@ public sealed class LivePageTests(ITestOutputHelper output)
     }
 
     /// <summary>
-    /// Digits whose answer under load took more than twice the unloaded time plus 5 ms. All digits are the same work, so
-    /// the unloaded time is the 90th percentile of all unloaded drawings: one pause of the machine neither makes it nor
-    /// is missed by it.
+    /// Digits whose answer under load took more than twice the unloaded time plus 5 ms. All digits are the same work,
+    /// so the unloaded time is the 90th percentile of all unloaded drawings: one pause of the machine neither makes it
+    /// nor is missed by it.
     /// </summary>
     private static List<string> Late(
         (string Digit, double Milliseconds)[][] alone, (string Digit, double Milliseconds)[][] loaded)

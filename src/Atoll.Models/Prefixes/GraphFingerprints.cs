@@ -74,7 +74,9 @@ public sealed class GraphFingerprints
         _ => FormattableString.Invariant($"{value}"),
     };
 
-    /// <summary>A body may read values of the graph around it, which its own hash would miss: it equals nothing.</summary>
+    /// <summary>
+    /// A body may read values of the graph around it, which its own hash would miss: it equals nothing.
+    /// </summary>
     private static string OfBody() => $"body {Interlocked.Increment(ref _bodies)}";
 
     private string OfConstant(GraphValue value) => value.Constant is { } tensor

@@ -1,8 +1,8 @@
 namespace Atoll.Models;
 
 /// <summary>
-/// Finds models that begin with the same computation, by fingerprints of their sub-graphs and weights. Nothing has to be
-/// declared by hand (Nexus, SOSP'19, names prefixes by hashing sub-trees).
+/// Finds models that begin with the same computation, by fingerprints of their sub-graphs and weights. Nothing has to
+/// be declared by hand (Nexus, SOSP'19, names prefixes by hashing sub-trees).
 /// </summary>
 public static class PrefixSearch
 {
@@ -88,8 +88,8 @@ public static class PrefixSearch
         }
 
         /// <summary>
-        /// Weights met per output position: a measure of work that needs no concrete batch. One more keeps nodes without
-        /// weights above nothing.
+        /// Weights met per output position: a measure of work that needs no concrete batch. One more keeps nodes
+        /// without weights above nothing.
         /// </summary>
         private static double CostOf(GraphNode node)
         {

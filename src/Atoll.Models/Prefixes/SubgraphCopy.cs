@@ -79,7 +79,8 @@ internal sealed class SubgraphCopy(Graph source)
     private GraphValue NamedBatch(GraphValue value)
     {
         if (value is { DimNames: null, Shape: [-1, ..] } &&
-            source.Inputs.Select(input => input.DimNames?.FirstOrDefault()).FirstOrDefault(n => n is not null) is { } name)
+            source.Inputs.Select(input => input.DimNames?.FirstOrDefault())
+                .FirstOrDefault(n => n is not null) is { } name)
         {
             value.DimNames = [name, .. Enumerable.Repeat<string?>(null, value.Shape!.Length - 1)];
         }

@@ -1,7 +1,8 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Sessions and the devices that may serve them, by index: what a policy divides, and what a simulation runs. Immutable.
+/// Sessions and the devices that may serve them, by index: what a policy divides, and what a simulation runs.
+/// Immutable.
 /// </summary>
 public sealed class ClusterLoad
 {

@@ -2,8 +2,8 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Whether a queue can wait for its last moment: lays the batches of all queues of its devices, latest start first come
-/// first, on the devices as these become free. Waiting costs nothing when the queue's own batch and every batch laid after
-/// it start before their last moments.
+/// first, on the devices as these become free. Waiting costs nothing when the queue's own batch and every batch laid
+/// after it start before their last moments.
 /// </summary>
 internal sealed class DeferralForecast
 {

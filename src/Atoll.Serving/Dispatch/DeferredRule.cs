@@ -2,8 +2,8 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Deferred batching (Proteus; Symphony's schedulable window): a batch of k with the earliest deadline D starts no
-/// earlier than D - l(k + 1), the last moment at which one more request would still fit, so batches grow as large as the
-/// objective allows and few devices are busy. A queue that already fills the largest batch starts at once.
+/// earlier than D - l(k + 1), the last moment at which one more request would still fit, so batches grow as large as
+/// the objective allows and few devices are busy. A queue that already fills the largest batch starts at once.
 /// </summary>
 public sealed class DeferredRule : IBatchRule
 {

@@ -1,8 +1,8 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Divides a session's requests among its queues in proportion to their weights, evenly in time: each request goes to the
-/// queue that is furthest behind its share (smooth weighted round robin, the effect of Nexus' deficit round robin).
+/// Divides a session's requests among its queues in proportion to their weights, evenly in time: each request goes to
+/// the queue that is furthest behind its share (smooth weighted round robin, the effect of Nexus' deficit round robin).
 /// </summary>
 public sealed class DeficitRouter
 {

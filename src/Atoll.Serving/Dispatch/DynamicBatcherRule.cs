@@ -1,8 +1,9 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Triton's dynamic batcher: the largest preferred size that the queue fills; else what is there, once the first request
-/// has waited for the queue delay. Gives up only what is late already (its REJECT timeout set to the objective).
+/// Triton's dynamic batcher: the largest preferred size that the queue fills; else what is there, once the first
+/// request has waited for the queue delay. Gives up only what is late already (its REJECT timeout set to the
+/// objective).
 /// </summary>
 public sealed class DynamicBatcherRule : IBatchRule
 {

@@ -1,9 +1,9 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Early drop (Nexus, SOSP'19): a window of the planned batch size slides over the queue to the first request whose time
-/// left covers the execution of the whole window; everything before it is given up. So a late head never shrinks the
-/// batch, and goodput holds under overload.
+/// Early drop (Nexus, SOSP'19): a window of the planned batch size slides over the queue to the first request whose
+/// time left covers the execution of the whole window; everything before it is given up. So a late head never shrinks
+/// the batch, and goodput holds under overload.
 /// </summary>
 public sealed class EarlyDropRule : IBatchRule
 {

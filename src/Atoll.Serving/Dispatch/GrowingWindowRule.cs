@@ -1,8 +1,8 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Early drop that gives up no more than it must: a head is given up only when serving it would keep the batch below the
-/// planned size although more requests wait; the first request kept then lets the batch grow as far as its own time
+/// Early drop that gives up no more than it must: a head is given up only when serving it would keep the batch below
+/// the planned size although more requests wait; the first request kept then lets the batch grow as far as its own time
 /// allows. On a shared queue, where waits are shorter than a batch, this runs batches beyond the planned one. Under
 /// overload, seen by a long queue, a larger batch is held to, so that throughput does not fall.
 /// </summary>

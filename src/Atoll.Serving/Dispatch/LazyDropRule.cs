@@ -1,8 +1,8 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Lazy drop, earliest first (as Clipper does): gives up only what can no longer be answered even alone; the head's time
-/// left fixes the batch size. A late head therefore makes small batches, and goodput collapses under overload.
+/// Lazy drop, earliest first (as Clipper does): gives up only what can no longer be answered even alone; the head's
+/// time left fixes the batch size. A late head therefore makes small batches, and goodput collapses under overload.
 /// </summary>
 /// <param name="batch">The largest batch.</param>
 public sealed class LazyDropRule(int batch) : IBatchRule

@@ -40,8 +40,8 @@ public sealed class PartitionPlanner
     }
 
     /// <summary>
-    /// The partitions for the sessions' rates, on as few devices as these need; on all devices, each group with the same
-    /// room to grow, when <paramref name="fill"/> is set or the rates are too high. A session that cannot meet its
+    /// The partitions for the sessions' rates, on as few devices as these need; on all devices, each group with the
+    /// same room to grow, when <paramref name="fill"/> is set or the rates are too high. A session that cannot meet its
     /// objective even alone is in no partition.
     /// </summary>
     public IReadOnlyList<DevicePartition> Plan(bool fill)

@@ -1,6 +1,8 @@
 namespace Atoll.Serving;
 
-/// <summary>Whether the server takes requests, for those who ask and those who wait for a change. Thread-safe.</summary>
+/// <summary>
+/// Whether the server takes requests, for those who ask and those who wait for a change. Thread-safe.
+/// </summary>
 internal sealed class Readiness
 {
     private readonly Lock _lock = new();

@@ -83,13 +83,16 @@ public sealed partial class ServingHost : IAsyncDisposable
     /// <summary>Where the server listens, once started, e.g. http://127.0.0.1:8000.</summary>
     public Uri Url { get; private set; } = new("http://127.0.0.1");
 
-    /// <summary>Where the server listens for gRPC, once started; null where it does not, or by a socket alone.</summary>
+    /// <summary>
+    /// Where the server listens for gRPC, once started; null where it does not, or by a socket alone.
+    /// </summary>
     public Uri? GrpcUrl => _grpc?.Url;
 
     /// <summary>Every place where the server listens for gRPC, in words, once started.</summary>
     public IReadOnlyList<string> GrpcPlaces => _grpc is null
         ? []
-        : [.. new[] { GrpcUrl?.ToString().TrimEnd('/'), _options.GrpcSocket }.Where(place => place is { Length: > 0 })!];
+        : [.. new[] { GrpcUrl?.ToString().TrimEnd('/'), _options.GrpcSocket }.Where(
+            place => place is { Length: > 0 })!];
 
     /// <summary>
     /// Begins to answer; models load by <see cref="LoadAsync"/>, until then the server is live but not ready.

@@ -20,7 +20,9 @@ public sealed record ArrivalPattern
     /// <summary>From each time on, all rates are multiplied by the factor; ascending.</summary>
     public IReadOnlyList<RateStep> Steps { get; init; } = [];
 
-    /// <summary>Arrival times by session, for <see cref="ArrivalKind.Trace"/>; the session's rate scales them.</summary>
+    /// <summary>
+    /// Arrival times by session, for <see cref="ArrivalKind.Trace"/>; the session's rate scales them.
+    /// </summary>
     public IReadOnlyDictionary<string, IReadOnlyList<TimeSpan>> Traces { get; init; } =
         new Dictionary<string, IReadOnlyList<TimeSpan>>();
 }

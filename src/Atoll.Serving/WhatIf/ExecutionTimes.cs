@@ -12,7 +12,8 @@ internal sealed class ExecutionTimes(bool hasNoise, Random random)
     {
         if (!_byProfile.TryGetValue(profile, out var times))
         {
-            _byProfile[profile] = times = [.. Enumerable.Range(0, profile.MaxBatch + 1).Select(b => Measured(profile, b))];
+            _byProfile[profile] = times =
+                [.. Enumerable.Range(0, profile.MaxBatch + 1).Select(b => Measured(profile, b))];
         }
 
         var (mean, deviation) = times[batch];

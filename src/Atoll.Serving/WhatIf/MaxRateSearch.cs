@@ -1,9 +1,9 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// The highest rate at which a policy keeps its promise: all rates of a load are scaled together until fewer than 99 % of
-/// the requests end within their objective. The plan is made once, for the most that the policy can plan on the devices,
-/// so every device takes part.
+/// The highest rate at which a policy keeps its promise: all rates of a load are scaled together until fewer than 99 %
+/// of the requests end within their objective. The plan is made once, for the most that the policy can plan on the
+/// devices, so every device takes part.
 /// </summary>
 public static class MaxRateSearch
 {
@@ -59,7 +59,8 @@ public static class MaxRateSearch
     {
         ArgumentNullException.ThrowIfNull(load);
         ArgumentNullException.ThrowIfNull(options);
-        var stages = options.Pipelines.SelectMany(pipeline => pipeline.Stages).Select(stage => stage.Session).ToHashSet();
+        var stages =
+            options.Pipelines.SelectMany(pipeline => pipeline.Stages).Select(stage => stage.Session).ToHashSet();
         return load.Sessions.Where(session => !stages.Contains(session.Name)).Sum(session => session.Rate) +
             options.Pipelines.Sum(pipeline => pipeline.Rate);
     }

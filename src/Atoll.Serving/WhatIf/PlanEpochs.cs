@@ -1,9 +1,9 @@
 namespace Atoll.Serving;
 
 /// <summary>
-/// Decides when a simulated cluster is planned anew: at every period, and soon after the load leaves the band around the
-/// planned rates. Rates are those of short windows; a rise must show in one window beyond what chance explains, a fall
-/// in several, so that noise makes no plans.
+/// Decides when a simulated cluster is planned anew: at every period, and soon after the load leaves the band around
+/// the planned rates. Rates are those of short windows; a rise must show in one window beyond what chance explains, a
+/// fall in several, so that noise makes no plans.
 /// </summary>
 internal sealed class PlanEpochs
 {

@@ -97,7 +97,8 @@ public sealed record SimulationFile(
         var kind = source.Text("kind", "poisson");
         return pattern with
         {
-            Kind = Enum.GetValues<ArrivalKind>().Where(value => Name(value) == kind).Select(value => (ArrivalKind?)value)
+            Kind = Enum.GetValues<ArrivalKind>().Where(value => Name(value) == kind)
+                .Select(value => (ArrivalKind?)value)
                 .FirstOrDefault() ?? throw source.Get("kind").Error(
                     $"'{kind}' is not one of " + string.Join(", ", Enum.GetValues<ArrivalKind>().Select(Name))),
             BurstFactor = source.Number("burst_factor", 1.001, 1000, pattern.BurstFactor),

@@ -13,7 +13,8 @@ internal static class ServeCommand
 
     public static Command Create()
     {
-        var command = new Command("serve", "Serve a folder of ONNX models over HTTP and gRPC, with metrics and a live page.");
+        var command =
+            new Command("serve", "Serve a folder of ONNX models over HTTP and gRPC, with metrics and a live page.");
         foreach (var name in Flags)
         {
             command.Add(SettingsOptions.For(name));

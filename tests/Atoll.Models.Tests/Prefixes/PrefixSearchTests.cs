@@ -56,7 +56,8 @@ public sealed class PrefixSearchTests
     [Fact]
     public void One_different_weight_ends_the_prefix_before_it()
     {
-        var shared = Assert.Single(PrefixSearch.Find([Variant(1, 0, 5), WithWeightChanged(Variant(1, 1, 5), layer: 3)]));
+        var shared =
+            Assert.Single(PrefixSearch.Find([Variant(1, 0, 5), WithWeightChanged(Variant(1, 1, 5), layer: 3)]));
 
         Assert.Equal(7, shared.Graph.Nodes.Count);
     }

@@ -50,7 +50,8 @@ public sealed class BatchRuleTests
     [Fact]
     public void A_growing_window_takes_all_that_its_first_request_leaves_time_for()
     {
-        // A window of 3 ends at 13: 12.5 goes; 15 leaves time for 5. With 9 in the queue the window is 6 and 15 goes too.
+        // A window of 3 ends at 13: 12.5 goes; 15 leaves time for 5. With 9 in the queue the window is 6 and 15 goes
+        // too.
         Assert.Equal([1, 2, 3, 4, 5], Take(new GrowingWindowRule(3, 6), Queue(12.5, 15, 16, 17, 18, 19, 20)));
         Assert.Equal([0], Dropped);
         Assert.Equal([2, 3, 4, 5, 6, 7], Take(

@@ -39,7 +39,8 @@ public sealed class GrpcInferenceTests
             ["INT64"] = (ElementType.Int64, new() { Int64Contents = { long.MinValue, 4 } }, Bytes(long.MinValue, 4)),
             ["UINT8"] = (ElementType.UInt8, new() { UintContents = { 0, 255 } }, Bytes<byte>(0, 255)),
             ["UINT16"] = (ElementType.UInt16, new() { UintContents = { 1, 65535 } }, Bytes<ushort>(1, 65535)),
-            ["UINT32"] = (ElementType.UInt32, new() { UintContents = { 2, uint.MaxValue } }, Bytes<uint>(2, uint.MaxValue)),
+            ["UINT32"] =
+                (ElementType.UInt32, new() { UintContents = { 2, uint.MaxValue } }, Bytes<uint>(2, uint.MaxValue)),
             ["UINT64"] = (
                 ElementType.UInt64, new() { Uint64Contents = { 3, ulong.MaxValue } }, Bytes<ulong>(3, ulong.MaxValue)),
             ["FP32"] = (

@@ -14,7 +14,8 @@ public sealed class GrpcInformationTests
     [Fact]
     public async Task Server_tells_what_REST_tells()
     {
-        await using var server = await StartAsync(new ServingOptions { Name = "island" }, TimeProvider.System, Floats());
+        await using var server =
+            await StartAsync(new ServingOptions { Name = "island" }, TimeProvider.System, Floats());
 
         var metadata = await server.CallAsync(InferenceMethods.ServerMetadata, new ServerMetadataRequest());
         var (_, json) = await server.Http.GetAsync("/v2");

@@ -151,7 +151,8 @@ internal sealed class DisbBench : IDisposable
     }
 
     private static double PooledP99(Round[] rounds, Func<Round, DisbMeasurement[]> phases) => Percentiles.Of(
-        [.. rounds.SelectMany(phases).SelectMany(phase => phase.RealTimeMs).SelectMany(client => client).Order()], 0.99);
+        [.. rounds.SelectMany(phases).SelectMany(phase => phase.RealTimeMs).SelectMany(client => client).Order()],
+            0.99);
 
     /// <summary>
     /// Best-effort work per second: inferences weighted by what one costs alone, so that a shifted mix counts right.

@@ -82,7 +82,8 @@ internal static class DisbCommand
         var table =
             new Table().Title($"DISB {report.Workload} on {Markup.Escape(report.Machine)}, {report.Units} units");
         string[] heads =
-            ["mode", "rt alone mean", "rt mean ms", "p50", "p99", "mean", "p99", "noise", "pooled p99", "noise", "rt/s", "be/s",
+            ["mode", "rt alone mean", "rt mean ms", "p50", "p99", "mean", "p99", "noise", "pooled p99", "noise", "rt/s",
+                "be/s",
             "be of leftover",
             "preempt p50 us", "p99 us", "repeated", "padding", "selection ns"];
         Array.ForEach(heads, head => table.AddColumn(head));

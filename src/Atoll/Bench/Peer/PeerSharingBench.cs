@@ -7,8 +7,7 @@ internal sealed record PeerSharingOptions(
 
 /// <summary>
 /// The same mix, one real-time client at a fixed rate beside one closed-loop best-effort client, on Atoll and on ONNX
-/// Runtime
-/// in two processes, phases interleaved so that drift hits all alike.
+/// Runtime in two processes, phases interleaved so that drift hits all alike.
 /// </summary>
 internal sealed class PeerSharingBench(PeerSharingOptions options, TimeProvider clock, Action<string> progress)
 {
@@ -93,7 +92,9 @@ internal sealed record MixRun(double[] LatenciesMs, double BestEffortRate)
     public double MeanMs => LatenciesMs.Length == 0 ? 0 : LatenciesMs.Average();
 }
 
-/// <summary>One repetition of one engine: real-time alone, best-effort alone, both, and real-time alone again.</summary>
+/// <summary>
+/// One repetition of one engine: real-time alone, best-effort alone, both, and real-time alone again.
+/// </summary>
 internal sealed record MixRound(MixRun RealTime, MixRun BestEffort, MixRun Both, MixRun Again)
 {
     // Both alone runs frame the shared one, so that slow drift cancels out.

@@ -36,7 +36,9 @@ internal sealed record PeerSharingRow
 
     public required double RtP99Increase { get; init; }
 
-    /// <summary>p99 of the alone phases after the shared ones over p99 of those before, minus 1, without sign.</summary>
+    /// <summary>
+    /// p99 of the alone phases after the shared ones over p99 of those before, minus 1, without sign.
+    /// </summary>
     public required double NoiseP99Increase { get; init; }
 
     public required double BeAloneRps { get; init; }

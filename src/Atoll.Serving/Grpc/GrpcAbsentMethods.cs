@@ -7,14 +7,11 @@ namespace Atoll.Serving;
 /// <summary>Methods of the protocol that this server has not, each with its reason.</summary>
 internal static class GrpcAbsentMethods
 {
-    private const string NoCuda = "this server registers no CUDA memory; use system shared memory";
-
     public static void Register(GrpcServices services)
     {
-        Absent<CudaSharedMemoryStatusRequest, CudaSharedMemoryStatusResponse>("CudaSharedMemoryStatus", NoCuda);
-        Absent<CudaSharedMemoryRegisterRequest, CudaSharedMemoryRegisterResponse>("CudaSharedMemoryRegister", NoCuda);
-        Absent<CudaSharedMemoryUnregisterRequest, CudaSharedMemoryUnregisterResponse>(
-            "CudaSharedMemoryUnregister", NoCuda);
+        Absent<CudaSharedMemoryRegisterRequest, CudaSharedMemoryRegisterResponse>(
+            "CudaSharedMemoryRegister",
+            "CUDA shared memory is not supported: this server has no CUDA device; use system shared memory");
         Absent<TraceSettingRequest, TraceSettingResponse>(
             "TraceSetting", "this server writes no traces; its metrics and statistics tell of requests");
         Absent<LogSettingsRequest, LogSettingsResponse>(

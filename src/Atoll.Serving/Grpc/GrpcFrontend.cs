@@ -9,6 +9,8 @@ internal sealed record GrpcFrontendParts(
     ModelRepository Repository, ModelCatalog Catalog, RepositoryChanges Changes, AccessControl Access,
     InFlightRequests Requests)
 {
+    public required SharedMemoryEndpoints SharedMemory { get; init; }
+
     public required Readiness Readiness { get; init; }
 
     public required TimeProvider Clock { get; init; }
@@ -24,7 +26,9 @@ internal sealed class GrpcFrontend : IAsyncDisposable
         var gate = new GrpcGate(parts.Access, parts.Requests);
         var services = new GrpcServices();
         new GrpcModelInformation(options, parts.Repository, parts.Readiness).Register(services);
-        new GrpcInference(parts.Repository, gate, parts.Clock).Register(services);
+        new GrpcInference(new GrpcInferenceParts(parts.Repository, parts.SharedMemory, gate, parts.Clock))
+            .Register(services);
+        new GrpcSharedMemory(parts.SharedMemory).Register(services);
         new GrpcRepository(parts.Repository, parts.Catalog, parts.Changes).Register(services);
         new GrpcHealth(parts.Readiness).Register(services);
         GrpcAbsentMethods.Register(services);

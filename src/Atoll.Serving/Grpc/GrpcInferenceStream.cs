@@ -4,15 +4,17 @@ using Atoll.Wire;
 namespace Atoll.Serving;
 
 /// <summary>
-/// One stream of requests. They begin in the order in which they came and answer as they end; one that fails is
-/// answered with its reason and the stream goes on.
+/// One stream of requests. They begin in the order in which they came and answer as they end, some models more than
+/// once; one that fails is answered with its reason and the stream goes on.
 /// </summary>
 internal sealed class GrpcInferenceStream(
-    GrpcInference inference, GrpcGate gate, GrpcResponseWriter<ModelStreamInferResponse> responses, GrpcCall call,
-    TimeProvider clock) : IDisposable
+    GrpcInferenceParts parts, GrpcResponseWriter<ModelStreamInferResponse> responses, GrpcCall call) : IDisposable
 {
     /// <summary>Requests of one stream in the server; the next is not read before one has been answered.</summary>
     private const int MostAtOnce = 64;
+
+    /// <summary>Tells whether a response is the last of its request.</summary>
+    private const string FinalParameter = "triton_final_response";
 
     private readonly SemaphoreSlim _free = new(MostAtOnce);
     private readonly SemaphoreSlim _writing = new(1);
@@ -53,11 +55,15 @@ internal sealed class GrpcInferenceStream(
     {
         try
         {
-            await gate.CountedAsync(() => InferAsync(message));
+            await parts.Gate.CountedAsync(() => InferAsync(message));
         }
         catch (RequestException e)
         {
-            await TryAsync(() => WriteAsync(Failure(message, e.Message)));
+            await TryAsync(() => WriteAsync(new ModelStreamInferResponse
+            {
+                ErrorMessage = e.Message,
+                InferResponse = Empty(message),
+            }));
         }
         catch (Exception e)
         {
@@ -71,8 +77,22 @@ internal sealed class GrpcInferenceStream(
 
     private async Task InferAsync(ModelInferRequest message)
     {
-        using var answer = await inference.InferAsync(message, call, clock.GetTimestamp());
-        await WriteAsync(new ModelStreamInferResponse { InferResponse = answer.Message });
+        using var run = new GrpcInferenceRun(parts, message, call);
+        var single = !run.Entry.IsDecoupled;
+        await foreach (var outcome in run.Entry.StreamAsync(run.Request, run.Cancellation))
+        {
+            using var answer = run.Answer(outcome);
+            answer.Message.Parameters[FinalParameter] = new InferParameter { BoolParam = single };
+            await WriteAsync(new ModelStreamInferResponse { InferResponse = answer.Message });
+        }
+
+        if (!single && message.Parameters.TryGetValue(GrpcParameters.EmptyFinal, out var wanted) && wanted.BoolParam)
+        {
+            // Which answer is the last is known only after it, so the end is told by one without tensors.
+            var end = Empty(message);
+            end.Parameters[FinalParameter] = new InferParameter { BoolParam = true };
+            await WriteAsync(new ModelStreamInferResponse { InferResponse = end });
+        }
     }
 
     private async Task TryAsync(Func<Task> run)
@@ -100,10 +120,11 @@ internal sealed class GrpcInferenceStream(
         }
     }
 
-    // The id tells the client which of its requests failed.
-    private static ModelStreamInferResponse Failure(ModelInferRequest message, string reason) => new()
+    // The id tells the client which of its requests this is about.
+    private static ModelInferResponse Empty(ModelInferRequest message) => new()
     {
-        ErrorMessage = reason,
-        InferResponse = new ModelInferResponse { ModelName = message.ModelName, Id = message.Id },
+        ModelName = message.ModelName,
+        ModelVersion = message.ModelVersion,
+        Id = message.Id,
     };
 }

@@ -12,6 +12,9 @@ namespace Atoll.Serving;
 /// </summary>
 internal static class GrpcParameters
 {
+    /// <summary>Asks the stream itself to tell the end of a request's answers; the model never sees it.</summary>
+    public const string EmptyFinal = "triton_enable_empty_final_response";
+
     public static ReadOnlySpan<byte> ToJson(MapField<string, InferParameter> parameters)
     {
         if (parameters.Count == 0)
@@ -25,8 +28,11 @@ internal static class GrpcParameters
             json.WriteStartObject();
             foreach (var (name, value) in parameters)
             {
-                json.WritePropertyName(name);
-                Write(json, name, value);
+                if (name != EmptyFinal)
+                {
+                    json.WritePropertyName(name);
+                    Write(json, name, value);
+                }
             }
 
             json.WriteEndObject();

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Atoll.Models;
 using Atoll.Serving.Protobuf;
 using Google.Protobuf;
 
@@ -20,6 +21,7 @@ internal sealed class InferAnswer : IDisposable
 
     public ModelInferResponse Message { get; }
 
+    /// <exception cref="RequestException">An output does not fit its shared memory.</exception>
     public static InferAnswer Write(ModelMetadata model, InferenceRequest request, IInferenceOutputs outputs)
     {
         var message = new ModelInferResponse
@@ -29,30 +31,36 @@ internal sealed class InferAnswer : IDisposable
             Id = request.Id ?? "",
         };
         var data = Gather(request, outputs);
-        var offset = 0;
-        foreach (var output in request.Outputs)
+        try
         {
-            var length = outputs.Data(output.Index).Length;
-            message.Outputs.Add(Describe(output, model.Outputs[output.Index], outputs.Shape(output.Index)));
-            message.RawOutputContents.Add(UnsafeByteOperations.UnsafeWrap(data.Memory.Slice(offset, length)));
-            offset += length;
-        }
+            var offset = 0;
+            foreach (var output in request.Outputs)
+            {
+                offset += Add(message, model.Outputs[output.Index], output, outputs, data.Memory[offset..]);
+            }
 
-        return new InferAnswer(message, data);
+            return new InferAnswer(message, data);
+        }
+        catch
+        {
+            data.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => _data.Dispose();
 
     private static PooledBytes Gather(InferenceRequest request, IInferenceOutputs outputs)
     {
+        var inMessage = request.Outputs.FindAll(output => output.Region is null);
         var total = 0;
-        foreach (var output in request.Outputs)
+        foreach (var output in inMessage)
         {
             total = checked(total + outputs.Data(output.Index).Length);
         }
 
         var data = new PooledBytes(total);
-        foreach (var output in request.Outputs)
+        foreach (var output in inMessage)
         {
             data.Write(outputs.Data(output.Index));
         }
@@ -60,13 +68,36 @@ internal sealed class InferAnswer : IDisposable
         return data;
     }
 
+    /// <summary>Adds one output, whose data is at the start of what is left; how much of that it takes.</summary>
+    private static int Add(
+        ModelInferResponse message, TensorMetadata metadata, OutputRequest output, IInferenceOutputs outputs,
+        ReadOnlyMemory<byte> left)
+    {
+        var data = outputs.Data(output.Index);
+        var tensor = Describe(metadata.Name, Classification.TypeOf(output, metadata), outputs.Shape(output.Index));
+        message.Outputs.Add(tensor);
+        if (output.Region is not { } region)
+        {
+            message.RawOutputContents.Add(UnsafeByteOperations.UnsafeWrap(left[..data.Length]));
+            return data.Length;
+        }
+
+        region.Write(data, metadata.Name);
+        tensor.Parameters["shared_memory_region"] = new InferParameter { StringParam = region.Region };
+        tensor.Parameters["shared_memory_offset"] = new InferParameter { Int64Param = region.Offset };
+        tensor.Parameters["shared_memory_byte_size"] = new InferParameter { Int64Param = data.Length };
+        // Clients find an output's data by its place among the outputs.
+        message.RawOutputContents.Add(ByteString.Empty);
+        return 0;
+    }
+
     private static ModelInferResponse.Types.InferOutputTensor Describe(
-        OutputRequest output, TensorMetadata metadata, ReadOnlySpan<long> shape)
+        string name, ElementType type, ReadOnlySpan<long> shape)
     {
         var tensor = new ModelInferResponse.Types.InferOutputTensor
         {
-            Name = metadata.Name,
-            Datatype = DataTypes.NameOf(Classification.TypeOf(output, metadata)),
+            Name = name,
+            Datatype = DataTypes.NameOf(type),
         };
         foreach (var dim in shape)
         {

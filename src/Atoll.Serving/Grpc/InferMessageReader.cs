@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Atoll.Models;
 using Atoll.Serving.Protobuf;
 
 namespace Atoll.Serving;
@@ -7,11 +8,29 @@ namespace Atoll.Serving;
 /// A message as a checked request, by the same rules as a JSON one. Raw tensors stay in the message, which must outlive
 /// the request; typed contents become bytes in the request's pooled memory.
 /// </summary>
-internal static class InferMessageReader
+internal ref struct InferMessageReader
 {
+    private const string RegionParameter = "shared_memory_region";
+
+    private readonly ModelMetadata _model;
+    private readonly ModelInferRequest _message;
+    private readonly SharedMemoryRegions? _regions;
+    private readonly InferenceRequest _request;
+    private int _nextRaw;
+
+    private InferMessageReader(
+        ModelMetadata model, ModelInferRequest message, SharedMemoryRegions? regions, InferenceRequest request)
+    {
+        _model = model;
+        _message = message;
+        _regions = regions;
+        _request = request;
+    }
+
+    /// <param name="regions">Shared memory that the request may name; null = none.</param>
     /// <exception cref="RequestException">The message is wrong: says what, where and the limit.</exception>
     public static InferenceRequest Read(
-        ModelMetadata model, ModelInferRequest message, out RequestParameters parameters)
+        ModelMetadata model, ModelInferRequest message, SharedMemoryRegions? regions, out RequestParameters parameters)
     {
         parameters = default;
         var json = new Utf8JsonReader(GrpcParameters.ToJson(message.Parameters));
@@ -23,10 +42,11 @@ internal static class InferMessageReader
             Sequence = parameters.Sequence,
         };
         request.Parameters = parameters.Custom ?? request.Parameters;
+        var reader = new InferMessageReader(model, message, regions, request);
         try
         {
-            ReadInputs(model, message, request);
-            ReadOutputs(model, message, request);
+            reader.ReadInputs();
+            reader.ReadOutputs();
             return request;
         }
         catch
@@ -36,43 +56,58 @@ internal static class InferMessageReader
         }
     }
 
-    private static void ReadInputs(ModelMetadata model, ModelInferRequest message, InferenceRequest request)
+    private void ReadInputs()
     {
-        var raw = message.RawInputContents;
-        if (raw.Count > 0 && raw.Count != message.Inputs.Count)
+        var raw = _message.RawInputContents.Count;
+        var inBody = _message.Inputs.Count(input => !input.Parameters.ContainsKey(RegionParameter));
+        if (raw > 0 && raw != inBody)
         {
             throw RequestException.BadRequest(
-                $"the message has {message.Inputs.Count} inputs and {raw.Count} raw_input_contents; it must have one " +
-                "for each input, or none");
+                $"the message has {inBody} inputs and {raw} raw_input_contents; it must have one for each input that " +
+                "is not in shared memory, or none");
         }
 
-        var given = new bool[model.Inputs.Length];
-        for (var i = 0; i < message.Inputs.Count; i++)
+        var given = new bool[_model.Inputs.Length];
+        foreach (var input in _message.Inputs)
         {
-            var input = message.Inputs[i];
-            var shape = ShapeOf(input);
-            var draft = new InputDraft(model, given) { Name = input.Name, DataType = input.Datatype, Shape = shape };
-            var json = new Utf8JsonReader(GrpcParameters.ToJson(input.Parameters));
-            draft.Parameters = ParameterReader.ReadInput(ref json, regions: null);
-            draft.Data = raw.Count > 0
-                ? ReadRaw(ref draft, input, raw[i].Memory)
-                : ReadTyped(ref draft, input, request);
-            request.Inputs[draft.Index] = new InputTensor(shape, draft.Data.Value);
-            given[draft.Index] = true;
+            ReadInput(input, given);
         }
 
-        InputDraft.CheckAllGiven(model, given);
+        InputDraft.CheckAllGiven(_model, given);
     }
 
-    private static ReadOnlyMemory<byte> ReadRaw(
-        ref InputDraft draft, ModelInferRequest.Types.InferInputTensor input, ReadOnlyMemory<byte> raw)
+    private void ReadInput(ModelInferRequest.Types.InferInputTensor input, bool[] given)
     {
-        if (input.Contents is not null)
+        var json = new Utf8JsonReader(GrpcParameters.ToJson(input.Parameters));
+        var parameters = ParameterReader.ReadInput(ref json, _regions);
+        parameters.BinarySize = null;
+        var shape = ShapeOf(input);
+        var draft = new InputDraft(_model, given)
         {
-            throw RequestException.BadRequest(
-                $"input '{input.Name}' has contents beside raw_input_contents; all inputs must be of one form");
-        }
+            Name = input.Name,
+            DataType = input.Datatype,
+            Shape = shape,
+            Parameters = parameters,
+        };
+        var data = parameters.Region is { } region ? ReadRegion(ref draft, input, region)
+            : _message.RawInputContents.Count > 0 ? ReadRaw(ref draft, input)
+            : ReadTyped(ref draft, input);
+        _request.Inputs[draft.Index] = new InputTensor(shape, data);
+        given[draft.Index] = true;
+    }
 
+    private readonly ReadOnlyMemory<byte> ReadRegion(
+        ref InputDraft draft, ModelInferRequest.Types.InferInputTensor input, SharedMemorySlice region)
+    {
+        RefuseContents(input, RegionParameter);
+        draft.Resolve(0);
+        return InferenceRequestParser.TakeRegion(_request, draft, region);
+    }
+
+    private ReadOnlyMemory<byte> ReadRaw(ref InputDraft draft, ModelInferRequest.Types.InferInputTensor input)
+    {
+        RefuseContents(input, "raw_input_contents");
+        var raw = _message.RawInputContents[_nextRaw++].Memory;
         draft.Resolve(raw.Length);
         if (raw.Length != draft.ByteCount && draft.ByteCount >= 0)
         {
@@ -85,8 +120,8 @@ internal static class InferMessageReader
         return raw;
     }
 
-    private static ReadOnlyMemory<byte> ReadTyped(
-        ref InputDraft draft, ModelInferRequest.Types.InferInputTensor input, InferenceRequest request)
+    private readonly ReadOnlyMemory<byte> ReadTyped(
+        ref InputDraft draft, ModelInferRequest.Types.InferInputTensor input)
     {
         var contents = input.Contents ?? new InferTensorContents();
         draft.Resolve(contents.CalculateSize());
@@ -98,35 +133,40 @@ internal static class InferMessageReader
                 $"contents has {count}");
         }
 
-        if (draft.ByteCount < 0)
+        if (draft.Type == ElementType.String)
         {
             var strings = new PooledBytes(256);
-            request.Own(strings);
-            foreach (var element in contents.BytesContents)
-            {
-                BytesTensor.Append(strings, element.Span);
-            }
-
+            _request.Own(strings);
+            TypedContents.WriteStrings(contents, strings);
             return strings.Memory;
         }
 
-        var data = request.Rent(draft.ByteCount);
+        var data = _request.Rent(draft.ByteCount);
         TypedContents.Write(contents, draft.Type, data.Span, input.Name);
         return data;
     }
 
-    private static void ReadOutputs(ModelMetadata model, ModelInferRequest message, InferenceRequest request)
+    private readonly void ReadOutputs()
     {
-        var outputs = new OutputDrafts(model);
-        foreach (var output in message.Outputs)
+        var outputs = new OutputDrafts(_model);
+        foreach (var output in _message.Outputs)
         {
             var json = new Utf8JsonReader(GrpcParameters.ToJson(output.Parameters));
-            var parameters = ParameterReader.ReadOutput(ref json, regions: null);
+            var parameters = ParameterReader.ReadOutput(ref json, _regions);
             parameters.Binary = true;
             outputs.Add(output.Name, parameters);
         }
 
-        outputs.Resolve(request.Outputs, binaryByDefault: true);
+        outputs.Resolve(_request.Outputs, binaryByDefault: true);
+    }
+
+    private static void RefuseContents(ModelInferRequest.Types.InferInputTensor input, string beside)
+    {
+        if (input.Contents is not null)
+        {
+            throw RequestException.BadRequest(
+                $"input '{input.Name}' has contents beside {beside}; its data must be in one place");
+        }
     }
 
     private static long[] ShapeOf(ModelInferRequest.Types.InferInputTensor input)

@@ -47,6 +47,27 @@ internal static class InferenceMethods
         RepositoryModelUnload =
             Of<RepositoryModelUnloadRequest, RepositoryModelUnloadResponse>("RepositoryModelUnload");
 
+    public static readonly GrpcMethod<SystemSharedMemoryStatusRequest, SystemSharedMemoryStatusResponse>
+        SystemSharedMemoryStatus =
+            Of<SystemSharedMemoryStatusRequest, SystemSharedMemoryStatusResponse>("SystemSharedMemoryStatus");
+
+    public static readonly GrpcMethod<SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse>
+        SystemSharedMemoryRegister =
+            Of<SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse>("SystemSharedMemoryRegister");
+
+    public static readonly GrpcMethod<SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse>
+        SystemSharedMemoryUnregister =
+            Of<SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse>(
+                "SystemSharedMemoryUnregister");
+
+    public static readonly GrpcMethod<CudaSharedMemoryStatusRequest, CudaSharedMemoryStatusResponse>
+        CudaSharedMemoryStatus =
+            Of<CudaSharedMemoryStatusRequest, CudaSharedMemoryStatusResponse>("CudaSharedMemoryStatus");
+
+    public static readonly GrpcMethod<CudaSharedMemoryUnregisterRequest, CudaSharedMemoryUnregisterResponse>
+        CudaSharedMemoryUnregister =
+            Of<CudaSharedMemoryUnregisterRequest, CudaSharedMemoryUnregisterResponse>("CudaSharedMemoryUnregister");
+
     public static readonly GrpcMethod<HealthCheckRequest, HealthCheckResponse> HealthCheck =
         GrpcMethod.Of<HealthCheckRequest, HealthCheckResponse>(HealthService, "Check");
 

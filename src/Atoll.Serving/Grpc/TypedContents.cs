@@ -87,6 +87,15 @@ internal static class TypedContents
         }
     }
 
+    /// <summary>Appends BYTES elements, each with its length.</summary>
+    public static void WriteStrings(InferTensorContents contents, PooledBytes to)
+    {
+        foreach (var element in contents.BytesContents)
+        {
+            BytesTensor.Append(to, element.Span);
+        }
+    }
+
     private static int Total(InferTensorContents contents) =>
         contents.BoolContents.Count + contents.IntContents.Count + contents.Int64Contents.Count +
         contents.UintContents.Count + contents.Uint64Contents.Count + contents.Fp32Contents.Count +

@@ -17,7 +17,10 @@ internal sealed class GenerateHandler(TimeProvider clock)
             context.Request, entry.Configuration.MaxBodyBytes, context.RequestAborted);
         using var request = GenerateRequest.Parse(entry.Model!.Metadata, body.Memory, out var parameters);
         RequestScheduling.Classify(request, parameters, entry, caller.Token);
-        HeaderParameters.Apply(request, context.Request.Headers, entry.Configuration);
+        HeaderParameters.Apply(
+            request,
+            name => context.Request.Headers.TryGetValue(name, out var value) ? value.ToString() : null,
+            entry.Configuration);
         using var deadline = RequestScheduling.SetDeadline(request, parameters.Timeout, arrived, clock);
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(
             context.RequestAborted, caller.Stopping, deadline?.Token ?? CancellationToken.None);

@@ -20,7 +20,10 @@ internal sealed class InferenceHandler(TimeProvider clock, SharedMemoryEndpoints
             metadata, body.Memory, JsonBytes(context.Request, body.Length), out var parameters,
             sharedMemory.For(context));
         RequestScheduling.Classify(request, parameters, entry, token);
-        HeaderParameters.Apply(request, context.Request.Headers, entry.Configuration);
+        HeaderParameters.Apply(
+            request,
+            name => context.Request.Headers.TryGetValue(name, out var value) ? value.ToString() : null,
+            entry.Configuration);
 
         using var deadline = RequestScheduling.SetDeadline(request, parameters.Timeout, arrived, clock);
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(

@@ -54,10 +54,11 @@ public sealed partial class ServingHost : IAsyncDisposable
         _catalog = new ModelCatalog(options.ModelFolder);
         _control = new RepositoryControl(
             _repository, _catalog, services.Loader, options, new RepositoryServices(_clock, _logger));
+        var sharedMemory = new SharedMemoryEndpoints(options, _regions);
         var changes = new RepositoryChanges(options, _repository, _control);
         var repositoryEndpoints = new RepositoryEndpoints(options, _repository, _catalog, changes);
         _protocol = new ProtocolEndpoints(
-            options, _repository, repositoryEndpoints, new SharedMemoryEndpoints(options, _regions), _readiness,
+            options, _repository, repositoryEndpoints, sharedMemory, _readiness,
             _clock);
         _access = new AccessControl(options.Tokens);
         _requests = new InFlightRequests(options.MaxConcurrentRequests);
@@ -71,6 +72,7 @@ public sealed partial class ServingHost : IAsyncDisposable
         _app = BuildApp(services.Loggers);
         var parts = new GrpcFrontendParts(_repository, _catalog, changes, _access, _requests)
         {
+            SharedMemory = sharedMemory,
             Readiness = _readiness,
             Clock = _clock,
         };

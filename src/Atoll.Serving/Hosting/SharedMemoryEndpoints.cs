@@ -12,17 +12,19 @@ internal sealed class SharedMemoryEndpoints(ServingOptions options, SharedMemory
     /// <summary>
     /// Regions that this client's requests may use; null where it may not: from afar without a token.
     /// </summary>
-    public SharedMemoryRegions? For(HttpContext context) =>
-        options.Tokens.Count > 0 || context.Connection.RemoteIpAddress is not { } address ||
-        IPAddress.IsLoopback(address) ? regions : null;
+    public SharedMemoryRegions? For(HttpContext context) => For(context.Connection.RemoteIpAddress);
+
+    /// <summary>The same for a client at an address; null = a Unix socket.</summary>
+    public SharedMemoryRegions? For(IPAddress? address) =>
+        options.Tokens.Count > 0 || address is null || IPAddress.IsLoopback(address) ? regions : null;
+
+    /// <exception cref="RequestException">The client may not use shared memory.</exception>
+    public SharedMemoryRegions Require(IPAddress? address) => For(address)
+        ?? throw new RequestException(403, "shared memory is for clients on this machine or with a token");
 
     public Task HandleAsync(HttpContext context, string[] path)
     {
-        if (For(context) is null)
-        {
-            throw new RequestException(403, "shared memory is for clients on this machine or with a token");
-        }
-
+        _ = Require(context.Connection.RemoteIpAddress);
         ProtocolEndpoints.RequireMethod(context, path is [.., "status"] ? "GET" : "POST");
         return path switch
         {

@@ -1,19 +1,19 @@
-using Microsoft.AspNetCore.Http;
-
 namespace Atoll.Serving;
 
-/// <summary>Adds the HTTP headers that a model's configuration names to a request's parameters.</summary>
+/// <summary>Adds the headers or metadata that a model's configuration names to a request's parameters.</summary>
 internal static class HeaderParameters
 {
-    public static void Apply(InferenceRequest request, IHeaderDictionary headers, ModelConfiguration configuration)
+    /// <param name="headerOf">The value of a header by its name; null = it was not sent.</param>
+    public static void Apply(
+        InferenceRequest request, Func<string, string?> headerOf, ModelConfiguration configuration)
     {
         Dictionary<string, object>? parameters = null;
         foreach (var bound in configuration.ParameterInputs)
         {
-            if (bound.Header is { Length: > 0 } && headers.TryGetValue(bound.Header, out var value))
+            if (bound.Header is { Length: > 0 } && headerOf(bound.Header) is { } value)
             {
                 parameters ??= new(request.Parameters);
-                parameters[InputBinding.HeaderPrefix + bound.Header.ToLowerInvariant()] = value.ToString();
+                parameters[InputBinding.HeaderPrefix + bound.Header.ToLowerInvariant()] = value;
             }
         }
 

@@ -265,7 +265,7 @@ internal ref struct InferenceRequestParser
         CheckOneSource(draft);
         if (draft.Parameters.Region is { } region)
         {
-            draft.Data = TakeRegion(draft, region);
+            draft.Data = TakeRegion(_request, draft, region);
         }
         else if (draft.Parameters.BinarySize is { } size)
         {
@@ -306,10 +306,11 @@ internal ref struct InferenceRequestParser
     /// <summary>
     /// A copy, so that what is checked now is what runs, whatever the client writes to the region later.
     /// </summary>
-    private readonly ReadOnlyMemory<byte> TakeRegion(in InputDraft draft, SharedMemorySlice region)
+    internal static ReadOnlyMemory<byte> TakeRegion(
+        InferenceRequest request, in InputDraft draft, SharedMemorySlice region)
     {
         CheckSize(draft, region.Length, "shared_memory_byte_size");
-        var data = _request.Rent((int)region.Length);
+        var data = request.Rent((int)region.Length);
         region.Read(data.Span);
         CheckContent(draft, data.Span);
         return data;

@@ -31,6 +31,9 @@ internal sealed class GrpcTestServer : IAsyncDisposable
         return new GrpcTestServer(server, new GrpcChannelOptions { Clock = clock });
     }
 
+    /// <summary>Over a server that the test has started with gRPC.</summary>
+    public static GrpcTestServer Over(TestServer http) => new(http, new GrpcChannelOptions());
+
     /// <summary>A model of one FP32 input x and output y of shape [2].</summary>
     public static FakeModel Floats(bool gated = false, int slots = 2) =>
         new(FakeModel.Describe("m", ElementType.Float32, 2), slots) { Gated = gated };

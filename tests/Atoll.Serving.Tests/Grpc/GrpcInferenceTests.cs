@@ -227,6 +227,17 @@ public sealed class GrpcInferenceTests
     }
 
     [Fact]
+    public async Task Longest_deadline_that_the_protocol_knows_passes()
+    {
+        await using var server = await StartAsync(Floats());
+
+        var response = await server.InferAsync(
+            Request(), new GrpcCallOptions { Timeout = TimeSpan.FromDays(40) });
+
+        Assert.Single(response.RawOutputContents);
+    }
+
+    [Fact]
     public async Task Client_that_leaves_frees_the_device()
     {
         var model = Floats(gated: true);

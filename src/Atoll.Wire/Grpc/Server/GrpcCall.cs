@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 
@@ -34,6 +35,9 @@ public sealed class GrpcCall
     public string Peer => _context.Connection.RemoteIpAddress is { } address
         ? $"{address}:{_context.Connection.RemotePort}"
         : "unix";
+
+    /// <summary>The same as an address; null where it has none.</summary>
+    public IPAddress? PeerAddress => _context.Connection.RemoteIpAddress;
 
     /// <summary>What the client sent, the protocol's own headers left out.</summary>
     public GrpcMetadata Headers { get; }

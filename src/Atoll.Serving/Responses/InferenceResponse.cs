@@ -89,7 +89,7 @@ internal static class InferenceResponse
             {
                 throw new RequestException(400, string.Create(CultureInfo.InvariantCulture,
                     $"output '{metadata.Name}' ({DataTypes.NameOf(type)}) has values without a JSON form " +
-                    $"(NaN, infinity, a 16-bit float or bytes that are not UTF-8); ask for it as binary (binary_data)"));
+                    $"(NaN, infinity, a 16-bit float, bytes that are not UTF-8); ask for it as binary (binary_data)"));
             }
         }
 

@@ -104,7 +104,13 @@ internal sealed unsafe class ReverseSequenceKernel(
     {
         long first = row / x.Shape[1], second = row % x.Shape[1];
         var (time, batch) = isTimeFirst ? (first, second) : (second, first);
-        var length = _lengths.Raw(batch);
+        var (length, times) = (_lengths.Raw(batch), isTimeFirst ? x.Shape[0] : x.Shape[1]);
+        if (length < 0 || length > times)
+        {
+            throw new InvalidOperationException(
+                $"kernel '{Name}': sequence {batch} has the length {length}; allowed is 0 to {times}");
+        }
+
         var from = time < length ? length - 1 - time : time;
         var source = isTimeFirst ? from * x.Shape[1] + batch : batch * x.Shape[1] + from;
         return Element.CopyRun(x.Pointer + source * _bytes, y.Pointer + row * _bytes, _bytes, context);

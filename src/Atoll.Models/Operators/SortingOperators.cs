@@ -56,6 +56,11 @@ internal static class SortingOperators
         var (time, batch) = (call.Axis(call.Attributes.Int("time_axis"), input.Shape.Length),
             call.Axis(call.Attributes.Int("batch_axis", 1), input.Shape.Length));
         var lengths = call.IntsOf(1);
+        if (Array.Exists(lengths, length => length < 0 || length > input.Shape[time]))
+        {
+            throw call.Fail(ModelError.InvalidShape,
+                $"a sequence length is out of range; allowed is 0 to {input.Shape[time]}");
+        }
         var strides = StridedWalk.RowMajor(input.Shape);
         var size = input.Type.SizeInBytes();
         var data = new byte[input.Data.Length];

@@ -57,8 +57,9 @@ internal sealed class GrpcInferenceStream(
         {
             await parts.Gate.CountedAsync(() => InferAsync(message));
         }
-        catch (RequestException e)
+        catch (Exception e) when (e is RequestException or GrpcException)
         {
+            // The stream goes on: this request's end is told under its own id.
             await TryAsync(() => WriteAsync(new ModelStreamInferResponse
             {
                 ErrorMessage = e.Message,

@@ -39,6 +39,11 @@ internal struct RequestParameters
 /// </summary>
 internal ref struct InferenceRequestParser
 {
+    /// <summary>
+    /// Most bytes of shared memory that one input may name: as much as the largest body that can be set.
+    /// </summary>
+    private const long MostRegionBytes = 1 << 30;
+
     private readonly ModelMetadata _model;
     private readonly ReadOnlyMemory<byte> _body;
     private readonly int _jsonBytes;
@@ -310,6 +315,13 @@ internal ref struct InferenceRequestParser
         InferenceRequest request, in InputDraft draft, SharedMemorySlice region)
     {
         CheckSize(draft, region.Length, "shared_memory_byte_size");
+        if (region.Length > MostRegionBytes)
+        {
+            throw RequestException.BadRequest(
+                $"input '{draft.Name}': shared_memory_byte_size is {region.Length}; at most {MostRegionBytes} are " +
+                    $"read");
+        }
+
         var data = request.Rent((int)region.Length);
         region.Read(data.Span);
         CheckContent(draft, data.Span);

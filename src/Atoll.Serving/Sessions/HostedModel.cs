@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Atoll.Devices;
 using Atoll.Models;
 
@@ -48,7 +49,7 @@ internal sealed class HostedModel
     public LiveSession Own => _sessions[0];
 
     /// <summary>Profile per device that the model was measured on, kept also while it is not loaded there.</summary>
-    public Dictionary<string, LiveProfile> Profiles { get; } = [];
+    public ConcurrentDictionary<string, LiveProfile> Profiles { get; } = [];
 
     /// <summary>Bytes that the model takes on a device.</summary>
     public long MemoryBytes { get; set; }

@@ -318,7 +318,7 @@ internal sealed class LiveSession
             seat.Lane.TryAdvance();
         }
 
-        if (seats.Length == 0 && TryPeek(out _, out _))
+        if (Array.TrueForAll(seats, seat => seat.Resident.IsLeaving) && TryPeek(out _, out _))
         {
             OnUnserved?.Invoke(this);
         }

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using Atoll.Devices;
 using Atoll.Models;
 
 namespace Atoll.Serving;
@@ -10,7 +12,7 @@ namespace Atoll.Serving;
 internal sealed class PipelineRun(
     PipelineModel pipeline, InferenceRequest request, (long Arrival, long Deadline) times) : IInferenceOutputs
 {
-    private readonly Dictionary<string, Task<StageResult?>> _stages = [];
+    private readonly ConcurrentDictionary<string, Task<StageResult?>> _stages = [];
     private InferenceOutcome? _failure;
 
     public async ValueTask<InferenceOutcome> RunAsync(CancellationToken cancellation)
@@ -67,6 +69,14 @@ internal sealed class PipelineRun(
         var inputs = stage.Model.Metadata.Inputs.Select(input => Source(stage, input)).ToArray();
         var result = new StageResult(stage.Model.Metadata.Outputs);
         var rows = stage.Model.IsBatched ? (int)inputs[0].Shape[0] : 1;
+        if (stage.Model.IsBatched && Array.Exists(inputs, input => input.Shape[0] != rows))
+        {
+            var counts = string.Join(", ", inputs.Select(input => input.Shape[0]));
+            await FailAsync(stage, new InferenceOutcome(
+                InferenceStatus.Rejected, null, $"its inputs have different numbers of rows: {counts}"), stopping);
+            return null;
+        }
+
         var part = stage.Model.IsBatched ? stage.Session.Options.MaxBatch : 1;
         for (var row = 0; row < rows; row += part)
         {
@@ -92,7 +102,7 @@ internal sealed class PipelineRun(
         {
             Inputs = inputs,
             Class = stage.Session.Options.Class,
-            Priority = request.Priority,
+            Priority = PriorityOn(stage),
             Arrival = times.Arrival,
 
             // What earlier stages saved is this stage's to use; what later ones need is not.
@@ -104,6 +114,16 @@ internal sealed class PipelineRun(
         }
 
         return stage.Session.InferAsync(own, cancellation);
+    }
+
+    /// <summary>
+    /// The request's own order where the stage is of its class, else the usual one of the stage's class.
+    /// </summary>
+    private int PriorityOn(StageSession stage)
+    {
+        var workClass = stage.Session.Options.Class;
+        return workClass == request.Class ? request.Priority
+            : workClass == WorkClass.RealTime ? 1 : stage.Model.Source.Configuration.Priority;
     }
 
     private async Task FailAsync(StageSession stage, InferenceOutcome outcome, CancellationTokenSource stopping)

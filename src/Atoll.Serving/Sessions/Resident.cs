@@ -10,7 +10,7 @@ internal sealed class Resident(IReplica replica, LiveProfile profile)
 
     private int _holders;
     private long _lastUsed;
-    private volatile TaskCompletionSource? _freed;
+    private TaskCompletionSource? _freed;
 
     public IReplica Replica => replica;
 
@@ -41,23 +41,33 @@ internal sealed class Resident(IReplica replica, LiveProfile profile)
     {
         if (Interlocked.Decrement(ref _holders) == 0)
         {
-            _freed?.TrySetResult();
+            End(_freed);
         }
     }
 
     /// <summary>Ends when nothing held the replica for a moment.</summary>
     public Task FreedAsync()
     {
-        var freed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _freed = freed;
+        var made = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var freed = Interlocked.CompareExchange(ref _freed, made, null) ?? made;
 
         // Looked at after it was set: who lets go before that is seen here, who does later sees it.
         if (Volatile.Read(ref _holders) <= 0)
         {
-            freed.TrySetResult();
+            End(freed);
         }
 
         return freed.Task;
+    }
+
+    /// <summary>Ends one wait for all who share it; the next wait gets a new one.</summary>
+    private void End(TaskCompletionSource? freed)
+    {
+        if (freed is not null)
+        {
+            Interlocked.CompareExchange(ref _freed, null, freed);
+            freed.TrySetResult();
+        }
     }
 
     /// <summary>From now on nobody can hold it; false while someone does.</summary>

@@ -132,7 +132,16 @@ public sealed partial class SessionDirector : IAsyncDisposable
             _queries.Add(query);
         }
 
-        await PlanAsync("a query came", cancellationToken);
+        try
+        {
+            await PlanAsync("a query came", cancellationToken);
+        }
+        catch
+        {
+            await RemoveAsync(query);
+            throw;
+        }
+
         return query;
     }
 
@@ -148,7 +157,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
             }
         }
 
-        await PlanAsync("a query left", CancellationToken.None);
+        await ReplanAsync("a query left");
         foreach (var stage in query.Stages)
         {
             stage.Session.Serve([]);
@@ -182,7 +191,16 @@ public sealed partial class SessionDirector : IAsyncDisposable
             _models.Add(model);
         }
 
-        await PlanAsync("a model came", cancellation);
+        try
+        {
+            await PlanAsync("a model came", cancellation);
+        }
+        catch
+        {
+            await RemoveAsync(model);
+            throw;
+        }
+
         return new SessionModel(this, model);
     }
 
@@ -194,7 +212,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
             _models.Remove(model);
         }
 
-        await PlanAsync("a model left", CancellationToken.None);
+        await ReplanAsync("a model left");
         foreach (var session in model.Sessions)
         {
             session.OnUnserved = null;
@@ -269,6 +287,19 @@ public sealed partial class SessionDirector : IAsyncDisposable
         }
     }
 
+    /// <summary>Plans for those who stay; what left is taken away even where no plan can be made.</summary>
+    private async Task ReplanAsync(string why)
+    {
+        try
+        {
+            await PlanAsync(why, CancellationToken.None);
+        }
+        catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+        {
+            LogPlanFailed(e.Message);
+        }
+    }
+
     private async Task TickAsync(CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(Options.Tick, _clock);
@@ -280,9 +311,9 @@ public sealed partial class SessionDirector : IAsyncDisposable
                 {
                     await LookAsync(cancellation);
                 }
-                catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+                catch (Exception e) when (e is not OperationCanceledException and not OutOfMemoryException)
                 {
-                    // The plan in force stays; the next look tries again.
+                    // The plan in force stays, whatever went wrong; the next look tries again.
                     LogPlanFailed(e.Message);
                 }
             }
@@ -349,6 +380,11 @@ public sealed partial class SessionDirector : IAsyncDisposable
             await _planning.WaitAsync(_stopping.Token);
             try
             {
+                if (!Models.Contains(model))
+                {
+                    return;
+                }
+
                 var device = _devices.Where(device => SessionPlanning.MayRun(model, device))
                     .MaxBy(device => device.Backend.MemoryBytes - device.MemoryInUseBytes)!;
                 await device.RequireAsync(model, other => other.IsIdle, _stopping.Token);

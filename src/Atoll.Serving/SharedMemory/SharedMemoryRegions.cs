@@ -107,7 +107,7 @@ internal sealed class SharedMemoryRegions(string folder = SharedMemoryRegions.Fo
             }
 
             var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
-            var length = RandomAccess.GetLength(handle);
+            var length = LengthOf(handle);
             if (wanted.Offset < 0 || wanted.ByteSize < 1 || wanted.Offset > length - wanted.ByteSize)
             {
                 handle.Dispose();
@@ -122,6 +122,20 @@ internal sealed class SharedMemoryRegions(string folder = SharedMemoryRegions.Fo
         {
             throw RequestException.BadRequest(
                 $"Unable to open shared memory region: '{wanted.Name}': key '{wanted.Key}': {e.Message}");
+        }
+    }
+
+    /// <summary>A pipe or a device has no length, and its handle must not be left open.</summary>
+    private static long LengthOf(SafeFileHandle handle)
+    {
+        try
+        {
+            return RandomAccess.GetLength(handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
         }
     }
 

@@ -13,7 +13,8 @@ internal static class GrpcHeaders
     /// <summary>Whether only the protocol may send a header of this name.</summary>
     public static bool IsReserved(string name) =>
         name.StartsWith("grpc-", StringComparison.Ordinal) ||
-        name is "content-type" or "content-length" or "te" or "trailer" or "transfer-encoding" or "connection" or "host";
+        name is "content-type" or "content-length" or "te" or "trailer" or "transfer-encoding" or "connection" or
+            "host";
 
     /// <summary>`application/grpc`, alone or with the suffix or parameters that stand for protobuf.</summary>
     public static bool IsGrpc(string? contentType)

@@ -12,11 +12,12 @@ internal static class RequestScheduling
         var configuration = entry.Configuration;
         var realTime = parameters.Priority == 1 ||
             (parameters.Priority == 0 && configuration.Class == WorkClass.RealTime);
-        if (realTime && !token.AllowRealTime)
+        var needsRight = realTime || entry.Model is PipelineModel { HasRealTimeStage: true };
+        if (needsRight && !token.AllowRealTime)
         {
             throw new RequestException(403,
                 $"token '{token.Name}' may not ask for real-time work; ask with parameter 'priority' 2 to " +
-                $"{ModelConfiguration.MaxPriority} (setting serving.tokens)");
+                $"{ModelConfiguration.MaxPriority}, and of no query with a real-time stage (setting serving.tokens)");
         }
 
         request.Class = realTime ? WorkClass.RealTime : WorkClass.BestEffort;

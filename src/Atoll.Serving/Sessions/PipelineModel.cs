@@ -27,6 +27,9 @@ internal sealed class PipelineModel : IServedModel
 
     public ModelMetadata Metadata { get; }
 
+    /// <summary>A stage runs as real-time work, whatever class the request itself has.</summary>
+    public bool HasRealTimeStage => Stages.Any(stage => stage.Session.Options.Class == WorkClass.RealTime);
+
     public SessionCounts Counts { get; } = new(1);
 
     public int Slots(WorkClass workClass) => AnyNumber;

@@ -1,3 +1,5 @@
+using Atoll.Devices;
+
 namespace Atoll.Models.Tests;
 
 /// <summary>Kernels of indexing, resizing, quantization and 16-bit floats against the scalar reference.</summary>
@@ -108,6 +110,23 @@ public sealed class NumericLoweringTests
         var b = new GraphBuilder(name.Length);
         CompiledRun.Check(b.Build(Graphs[name](b)), name.Length, tolerance: name is "half precision" or "bfloat16"
             ? 0.02f : 1e-4f);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(6)]
+    [InlineData(1L << 40)]
+    public void A_sequence_length_out_of_range_fails_and_reads_nothing_beside_its_tensor(long length)
+    {
+        var b = new GraphBuilder(1);
+        var graph = b.Build(b.Op("ReverseSequence", b.Input(5, 3, 4), b.Input(ElementType.Int64, 3)));
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
+        using var model = ModelCompiler.Compile(graph);
+        using var instance = model.Instantiate(device);
+        Tensor[] inputs = [Tensor.Float([5, 3, 4], new float[60]), Tensor.Int64([3], [1, length, 2])];
+
+        Assert.Throws<InvalidOperationException>(() => CompiledRun.Run(instance, inputs));
+        Assert.Throws<ModelException>(() => ReferenceInterpreter.Run(graph, inputs));
     }
 
     private static GraphValue Of(GraphBuilder b, long[] shape, params long[] values) =>

@@ -90,7 +90,8 @@ public sealed class GrpcStreamTests
 
         await server.Http.Host.StopAsync(Stop);
 
+        // The status says that the server went; the connection may be reset before its trailers are out.
         var error = await Assert.ThrowsAsync<GrpcException>(async () => await responses.MoveNextAsync());
-        Assert.Equal(GrpcStatus.Unavailable, error.Status);
+        Assert.True(error.Status is GrpcStatus.Unavailable or GrpcStatus.Internal, $"{error.Status}: {error.Message}");
     }
 }

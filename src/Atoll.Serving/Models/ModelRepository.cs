@@ -8,6 +8,7 @@ namespace Atoll.Serving;
 /// </summary>
 internal sealed class ModelRepository : IAsyncDisposable
 {
+    private readonly Lock _choosing = new();
     private readonly ConcurrentDictionary<(string Name, string Version), ModelEntry> _entries = new();
     private readonly ConcurrentDictionary<string, ModelEntry> _defaults = new();
     private readonly ConcurrentDictionary<ModelEntry, Task> _retiring = new();
@@ -48,12 +49,16 @@ internal sealed class ModelRepository : IAsyncDisposable
     /// <summary>Chooses the default version of a model again, after an entry's state has changed.</summary>
     public void Refresh(string name)
     {
-        var best = _entries.Values.Where(entry => entry.Name == name)
-            .OrderBy(entry => entry.State == ModelState.Ready).ThenBy(entry => entry.NumericVersion)
-            .LastOrDefault();
-        if (best is not null)
+        // One at a time: versions come ready in parallel, and an earlier look must not overwrite a later one.
+        lock (_choosing)
         {
-            _defaults[name] = best;
+            var best = _entries.Values.Where(entry => entry.Name == name)
+                .OrderBy(entry => entry.State == ModelState.Ready).ThenBy(entry => entry.NumericVersion)
+                .LastOrDefault();
+            if (best is not null)
+            {
+                _defaults[name] = best;
+            }
         }
     }
 

@@ -71,7 +71,8 @@ public sealed class FrameFuzzTests
             var (status, message) = await SendAsync(http, method, encoding, Mutated(random, encoding));
 
             var clean = status is GrpcStatus.Ok or GrpcStatus.Internal or GrpcStatus.ResourceExhausted
-                or GrpcStatus.Unimplemented;
+                or GrpcStatus.Unimplemented or GrpcStatus.Cancelled;
+            // Cancelled: the server had answered before it had read the whole body, and the client took that first.
             Assert.True(clean, $"seed {seed}, case {i}: {status} {message}");
             Assert.True(status == GrpcStatus.Ok || message.Length > 10, $"seed {seed}, case {i}: {status} '{message}'");
             Assert.DoesNotContain("its log says more", message);

@@ -44,29 +44,27 @@ public abstract class Device : IDisposable
     /// use.</exception>
     public DeviceBuffer Allocate(long bytes, DeviceClient? client = null)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         client ??= DefaultClient;
         lock (_lock)
         {
-            if (bytes > MemoryBytes - _bytesInUse)
-            {
-                throw new DeviceException(DeviceError.OutOfMemory,
-                    $"{bytes} bytes asked for on {Name}: {_bytesInUse} of {MemoryBytes} bytes are in use (setting " +
-                        $"device.memory)");
-            }
-
-            if (bytes > client.MemoryBudgetBytes - client.BytesInUse)
-            {
-                throw new DeviceException(DeviceError.ClientBudgetExceeded,
-                    $"client '{client.Name}' asked for {bytes} bytes on {Name}: {client.BytesInUse} of its budget of " +
-                    $"{client.MemoryBudgetBytes} bytes are in use");
-            }
-
-            client.BytesInUse += bytes;
-            _bytesInUse += bytes;
+            Charge_NeedsLock(bytes, client);
             var buffer = new DeviceBuffer(client, bytes);
             _buffers.Add(buffer);
             return buffer;
+        }
+    }
+
+    /// <summary>
+    /// Counts memory that the caller holds for work on this device within the client's budget and the device's size.
+    /// </summary>
+    /// <exception cref="DeviceException">As in <see cref="Allocate"/>; nothing is counted then.</exception>
+    public MemoryCharge Charge(long bytes, DeviceClient? client = null)
+    {
+        client ??= DefaultClient;
+        lock (_lock)
+        {
+            Charge_NeedsLock(bytes, client);
+            return new MemoryCharge(client, bytes);
         }
     }
 
@@ -135,6 +133,15 @@ public abstract class Device : IDisposable
         }
     }
 
+    internal void Release(MemoryCharge charge)
+    {
+        lock (_lock)
+        {
+            charge.Client.BytesInUse -= charge.Bytes;
+            _bytesInUse -= charge.Bytes;
+        }
+    }
+
     /// <summary>Device-specific check of a kernel, e.g. that its kind can run here.</summary>
     protected abstract void CheckKernel(string program, Kernel kernel);
 
@@ -150,6 +157,27 @@ public abstract class Device : IDisposable
         {
             buffer.Dispose();
         }
+    }
+
+    private void Charge_NeedsLock(long bytes, DeviceClient client)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        if (bytes > MemoryBytes - _bytesInUse)
+        {
+            throw new DeviceException(DeviceError.OutOfMemory,
+                $"{bytes} bytes asked for on {Name}: {_bytesInUse} of {MemoryBytes} bytes are in use (setting " +
+                    $"device.memory)");
+        }
+
+        if (bytes > client.MemoryBudgetBytes - client.BytesInUse)
+        {
+            throw new DeviceException(DeviceError.ClientBudgetExceeded,
+                $"client '{client.Name}' asked for {bytes} bytes on {Name}: {client.BytesInUse} of its budget of " +
+                $"{client.MemoryBudgetBytes} bytes are in use");
+        }
+
+        client.BytesInUse += bytes;
+        _bytesInUse += bytes;
     }
 
     private void Check(string program, Kernel kernel)

@@ -6,7 +6,7 @@ namespace Atoll.Kernels;
 /// Weights and bias of a convolution, packed once and shared by all kernels that use it. Owns native memory: dispose it
 /// after the programs that use it.
 /// </summary>
-public sealed unsafe class ConvolutionWeights : IDisposable
+public sealed unsafe class ConvolutionWeights : IPackedWeights
 {
     private readonly PackedPanels[] _panels;
     private float* _depthwise;
@@ -27,6 +27,11 @@ public sealed unsafe class ConvolutionWeights : IDisposable
     public int KernelWidth => Shape.KernelWidth;
 
     public int Groups => Shape.Groups;
+
+    /// <inheritdoc/>
+    public long Bytes => IsDepthwise
+        ? (long)((KernelHeight * KernelWidth) + 1) * OutputChannels * sizeof(float)
+        : _panels.Sum(panels => panels.Bytes);
 
     internal WeightShape Shape { get; }
 

@@ -5,7 +5,7 @@ namespace Atoll.Kernels;
 /// packed as 36 matrices [inputs, outputs]. Four times the memory of the filters. Owns native
 /// memory: dispose it after the programs that use it.
 /// </summary>
-public sealed unsafe class WinogradWeights : IDisposable
+public sealed unsafe class WinogradWeights : IPackedWeights
 {
     /// <summary>Values of a transformed filter or input tile: 6 x 6.</summary>
     internal const int Points = 36;
@@ -18,6 +18,9 @@ public sealed unsafe class WinogradWeights : IDisposable
     public int InputChannels => Panels.K / Points;
 
     public int OutputChannels => Panels.N;
+
+    /// <inheritdoc/>
+    public long Bytes => Panels.Bytes;
 
     /// <summary>Panels [point][input][output].</summary>
     internal PackedPanels Panels { get; }

@@ -4,7 +4,7 @@ namespace Atoll.Kernels;
 /// A constant right operand [K, N] with its bias, packed once and shared by all kernels that use it. Owns native
 /// memory: dispose it after the programs that use it.
 /// </summary>
-public sealed class PackedMatrix : IDisposable
+public sealed class PackedMatrix : IPackedWeights
 {
     private PackedMatrix(PackedPanels panels) => Panels = panels;
 

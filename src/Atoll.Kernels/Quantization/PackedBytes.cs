@@ -6,7 +6,7 @@ namespace Atoll.Kernels;
 /// A constant matrix of bytes [K, N], packed for products with 32-bit sums: panels of 16 columns, in them groups of
 /// four rows, so that four products make one 32-bit lane. Unsigned values are kept less 128. Owns native memory.
 /// </summary>
-public sealed unsafe class PackedBytes : IDisposable
+public sealed unsafe class PackedBytes : IPackedWeights
 {
     internal const int Width = 16;
     private sbyte* _values;
@@ -26,6 +26,9 @@ public sealed unsafe class PackedBytes : IDisposable
     public int K { get; }
 
     public int N { get; }
+
+    /// <inheritdoc/>
+    public long Bytes => (long)Panels * Width * ((Groups * 4) + sizeof(int));
 
     internal int Groups { get; }
 

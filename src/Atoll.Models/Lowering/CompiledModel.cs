@@ -58,6 +58,7 @@ public sealed class CompiledModel : IDisposable
         catch
         {
             Release(device);
+            FreeUnused();
             throw;
         }
     }

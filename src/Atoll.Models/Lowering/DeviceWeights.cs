@@ -1,22 +1,27 @@
 using Atoll.Devices;
+using Atoll.Kernels;
 
 namespace Atoll.Models;
 
 /// <summary>
 /// The constants of one compiled model on one device, plain and packed for the kernels; made at first use, shared by
-/// all instances, freed with the model. Their bytes count in the budget of the client that made the first instance.
+/// all instances, freed with the model. All their bytes count in the budget of the client that made the first instance.
 /// Thread-safe.
 /// </summary>
 internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOnlySet<Tensor> shared) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<Tensor, DeviceBuffer> _plain = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<(Tensor Weights, Tensor? Bias, string Form), object> _packed = [];
+    private readonly Dictionary<(Tensor Weights, Tensor? Bias, string Form), IPackedWeights> _packed = [];
+    private readonly List<MemoryCharge> _charges = [];
 
     public Device Device => device;
 
     /// <summary>Bytes of plain constants on the device.</summary>
     public long PlainBytes { get; private set; }
+
+    /// <summary>Bytes of packed constants, which lie beside the device's buffers.</summary>
+    public long PackedBytes { get; private set; }
 
     /// <summary>Whether the tensor is one of the model's own rather than made for some input shapes.</summary>
     public bool IsShared(Tensor tensor) => shared.Contains(tensor);
@@ -40,15 +45,16 @@ internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOn
 
     /// <summary>
     /// Weights and bias packed for a kind of kernel; the form names everything else that the packing depends on. Packed
-    /// weights lie in native memory of their own, which no client's budget counts.
+    /// weights lie in native memory of their own, which is charged to the device like a buffer.
     /// </summary>
-    public T Packed<T>(Tensor weights, Tensor? bias, string form, Func<T> pack) where T : class, IDisposable
+    /// <exception cref="DeviceException">The device's memory or the client's budget is exceeded.</exception>
+    public T Packed<T>(Tensor weights, Tensor? bias, string form, Func<T> pack) where T : class, IPackedWeights
     {
         lock (_lock)
         {
             if (!_packed.TryGetValue((weights, bias, form), out var packed))
             {
-                _packed.Add((weights, bias, form), packed = pack());
+                _packed.Add((weights, bias, form), packed = Charged(pack()));
             }
 
             return (T)packed;
@@ -59,13 +65,29 @@ internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOn
     {
         lock (_lock)
         {
-            foreach (var resource in _plain.Values.Concat(_packed.Values.OfType<IDisposable>()))
+            foreach (var resource in _plain.Values.Concat<IDisposable>(_packed.Values).Concat(_charges))
             {
                 resource.Dispose();
             }
 
             _plain.Clear();
             _packed.Clear();
+            _charges.Clear();
+        }
+    }
+
+    private T Charged<T>(T packed) where T : class, IPackedWeights
+    {
+        try
+        {
+            _charges.Add(device.Charge(packed.Bytes, client));
+            PackedBytes += packed.Bytes;
+            return packed;
+        }
+        catch
+        {
+            packed.Dispose();
+            throw;
         }
     }
 }

@@ -14,6 +14,9 @@ internal sealed record GrpcFrontendParts(
     public required Readiness Readiness { get; init; }
 
     public required TimeProvider Clock { get; init; }
+
+    /// <summary>Counts the calls that ended, by status.</summary>
+    public required MetricsPage Metrics { get; init; }
 }
 
 /// <summary>The server's gRPC side: the inference and health services on an address, a socket or both.</summary>
@@ -32,7 +35,7 @@ internal sealed class GrpcFrontend : IAsyncDisposable
         new GrpcRepository(parts.Repository, parts.Catalog, parts.Changes).Register(services);
         new GrpcHealth(parts.Readiness).Register(services);
         GrpcAbsentMethods.Register(services);
-        _host = new GrpcHost(services, HostOptions(options, gate, parts.Clock), loggers);
+        _host = new GrpcHost(services, HostOptions(options, gate, parts), loggers);
     }
 
     public Uri? Url => _host.Url;
@@ -61,7 +64,8 @@ internal sealed class GrpcFrontend : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
 
-    private static GrpcHostOptions HostOptions(ServingOptions options, GrpcGate gate, TimeProvider clock) => new()
+    private static GrpcHostOptions HostOptions(
+        ServingOptions options, GrpcGate gate, GrpcFrontendParts parts) => new()
     {
         EndPoint = options.GrpcPort is { } port ? new IPEndPoint(options.Address, port) : null,
         UnixSocket = options.GrpcSocket.Length > 0 ? options.GrpcSocket : null,
@@ -71,6 +75,7 @@ internal sealed class GrpcFrontend : IAsyncDisposable
         MaxConnections = 4 * options.MaxConcurrentRequests,
         MaxCallsPerConnection = options.MaxConcurrentRequests,
         Interceptor = gate.RunAsync,
-        Clock = clock,
+        OnEnded = parts.Metrics.CountCall,
+        Clock = parts.Clock,
     };
 }

@@ -24,6 +24,7 @@ internal sealed class GrpcInferenceRun : IDisposable
         InferenceRequest? request = null;
         try
         {
+            RequireWithin(message, Entry.Configuration.MaxBodyBytes);
             Entry.Model!.Expect();
             var regions = parts.SharedMemory.For(call.PeerAddress);
             Request = request = InferMessageReader.Read(Entry.Model.Metadata, message, regions, out var parameters);
@@ -78,6 +79,18 @@ internal sealed class GrpcInferenceRun : IDisposable
                 GrpcStatus.DeadlineExceeded, Refusal.Of(Entry, Request, outcome).Message),
             _ => Refusal.Of(Entry, Request, outcome),
         };
+    }
+
+    /// <summary>The model's own limit counts tensors here: the message as a whole was bounded as it came.</summary>
+    private static void RequireWithin(ModelInferRequest message, int limit)
+    {
+        var bytes = message.RawInputContents.Sum(raw => (long)raw.Length) +
+            message.Inputs.Sum(input => (long)(input.Contents?.CalculateSize() ?? 0));
+        if (bytes > limit)
+        {
+            throw new RequestException(413, $"the request's tensors have {bytes} bytes; the limit is {limit} bytes " +
+                "(setting max_body_bytes of the model's config.json)");
+        }
     }
 
     public void Dispose()

@@ -38,6 +38,7 @@ internal sealed class GrpcRepository(ModelRepository repository, ModelCatalog ca
         RepositoryModelUnloadRequest request, GrpcCall call)
     {
         changes.RequireAllowed();
+        var withDependents = false;
         foreach (var (name, value) in request.Parameters)
         {
             if (name != "unload_dependents")
@@ -46,9 +47,10 @@ internal sealed class GrpcRepository(ModelRepository repository, ModelCatalog ca
             }
 
             Require(value, Choice.BoolParam, name, "a boolean");
+            withDependents = value.BoolParam;
         }
 
-        await changes.UnloadAsync(request.ModelName, call.Cancellation);
+        await changes.UnloadAsync(request.ModelName, withDependents, call.Cancellation);
         return new RepositoryModelUnloadResponse();
     }
 

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Atoll.Models;
 using Atoll.Serving.Protobuf;
+using Atoll.Wire;
 using Google.Protobuf;
 
 namespace Atoll.Serving;

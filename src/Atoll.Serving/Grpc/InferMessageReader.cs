@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Atoll.Models;
 using Atoll.Serving.Protobuf;
+using Atoll.Wire;
 
 namespace Atoll.Serving;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics;
 using Atoll.Models;
 using Atoll.Serving.Protobuf;
+using Atoll.Wire;
 using Google.Protobuf.Collections;
 
 namespace Atoll.Serving;

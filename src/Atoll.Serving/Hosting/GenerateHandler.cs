@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Atoll.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Atoll.Serving;
@@ -68,7 +69,7 @@ internal sealed class GenerateHandler(TimeProvider clock)
                 catch (RequestException e) when (response.HasStarted)
                 {
                     // The status is sent already: the error is an event, and the last.
-                    text.Clear();
+                    text.Truncate(0);
                     WriteError(text, e.Message);
                 }
 

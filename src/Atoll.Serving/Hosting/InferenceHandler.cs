@@ -1,4 +1,5 @@
 using System.Globalization;
+using Atoll.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Atoll.Serving;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Atoll.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Atoll.Serving;
@@ -45,8 +46,7 @@ internal sealed class RepositoryEndpoints(
     {
         changes.RequireAllowed();
         using var body = await ReadAsync(context);
-        RepositoryRequest.ReadUnload(body.Memory);
-        await changes.UnloadAsync(name, context.RequestAborted);
+        await changes.UnloadAsync(name, RepositoryRequest.ReadUnload(body.Memory), context.RequestAborted);
         await Answer.SendAsync(context, 200, "application/json", default);
     }
 

@@ -75,6 +75,7 @@ public sealed partial class ServingHost : IAsyncDisposable
             SharedMemory = sharedMemory,
             Readiness = _readiness,
             Clock = _clock,
+            Metrics = _metrics,
         };
         _grpc = GrpcFrontend.Create(options, parts, services.Loggers);
     }

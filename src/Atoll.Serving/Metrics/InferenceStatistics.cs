@@ -93,9 +93,18 @@ internal sealed class InferenceStatistics(TimeProvider clock)
         }
     }
 
-    /// <summary>Counts one run on the device.</summary>
-    public void AddExecution(int batchSize, in RequestTimes times)
+    /// <summary>
+    /// Counts the run on the device that a request of so many items was part of, unless another request of the same
+    /// batch does.
+    /// </summary>
+    public void AddExecution(in InferenceTiming timing, int items, in RequestTimes times)
     {
+        if (timing.IsCountedElsewhere)
+        {
+            return;
+        }
+
+        var batchSize = timing.BatchSize > 0 ? timing.BatchSize : items;
         lock (_lock)
         {
             _sums = _sums with { ExecutionCount = _sums.ExecutionCount + 1 };

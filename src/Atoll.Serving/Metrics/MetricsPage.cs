@@ -1,5 +1,6 @@
 using System.Globalization;
 using Atoll.Devices;
+using Atoll.Wire;
 
 namespace Atoll.Serving;
 
@@ -8,10 +9,15 @@ internal sealed class MetricsPage(
     ModelRepository repository, InFlightRequests requests, IDeviceMonitor? monitor, SessionDirector? director)
 {
     private readonly long[] _answers = new long[600];
+    private readonly long[] _calls = new long[(int)GrpcStatus.Unauthenticated + 1];
 
     /// <summary>Counts one HTTP answer by its status code.</summary>
     public void CountAnswer(int status) =>
         Interlocked.Increment(ref _answers[int.Clamp(status, 0, _answers.Length - 1)]);
+
+    /// <summary>Counts one gRPC call by the status that it ended with.</summary>
+    public void CountCall(GrpcStatus status) => 
+        Interlocked.Increment(ref _calls[int.Clamp((int)status, 0, _calls.Length - 1)]);
 
     public byte[] Render()
     {
@@ -53,6 +59,16 @@ internal sealed class MetricsPage(
             {
                 var code = status.ToString(CultureInfo.InvariantCulture);
                 text.Sample("atoll_http_responses_total", PrometheusText.Labels(("code", code)), count);
+            }
+        }
+
+        text.Describe("atoll_grpc_responses_total", "counter", "gRPC calls that ended, by the status's number.");
+        for (var status = 0; status < _calls.Length; status++)
+        {
+            if (Interlocked.Read(ref _calls[status]) is > 0 and var count)
+            {
+                var code = status.ToString(CultureInfo.InvariantCulture);
+                text.Sample("atoll_grpc_responses_total", PrometheusText.Labels(("code", code)), count);
             }
         }
     }

@@ -14,7 +14,7 @@ public sealed class DeviceModelLoader(
     public async Task<IServedModel> LoadAsync(
         ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken)
     {
-        if (source.Path.EndsWith(PipelineFile.Extension, StringComparison.Ordinal))
+        if (source.IsQuery)
         {
             return director is null
                 ? throw new ServingException(ServingError.ModelNotServable, $"{source.Path}: queries need sessions")

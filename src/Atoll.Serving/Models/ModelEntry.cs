@@ -27,6 +27,7 @@ internal sealed class ModelEntry
     private volatile ModelState _state;
     private readonly TimeProvider _clock;
     private readonly ModelExecution _execution;
+    private TaskCompletionSource? _retired;
     private int _uses;
 
     public ModelEntry(ModelSource source, TimeProvider clock)
@@ -50,6 +51,7 @@ internal sealed class ModelEntry
 
     public ModelConfiguration Configuration { get; private set; } = new();
 
+    /// <summary>Null before it is loaded and once it is unloaded.</summary>
     public IServedModel? Model { get; private set; }
 
     public ModelMetrics Metrics { get; } = new();
@@ -58,6 +60,15 @@ internal sealed class ModelEntry
 
     /// <summary>Tells whether the files or the configuration have changed since this entry was loaded.</summary>
     public string Stamp { get; init; } = "";
+
+    /// <summary>Stamp of the last attempt to load this version that failed, be it this entry or a successor.</summary>
+    public string? FailedStamp { get; set; }
+
+    /// <summary>It was unloaded because a model that it runs was: it comes back with that model.</summary>
+    public bool AwaitsModel { get; set; }
+
+    /// <summary>The model and nothing else of it may be forgotten: it neither serves nor changes now.</summary>
+    public bool IsIdle => _state is ModelState.Failed or ModelState.Unloaded;
 
     public long NumericVersion { get; }
 
@@ -103,6 +114,23 @@ internal sealed class ModelEntry
         }
     }
 
+    /// <summary>
+    /// Takes one more use for who holds one already: it is given even while the version is being unloaded, which waits
+    /// for it.
+    /// </summary>
+    public void ExtendUse()
+    {
+        lock (_lock)
+        {
+            if (_uses == 0)
+            {
+                throw new InvalidOperationException($"model '{Name}' version {Version} is used without a hold on it");
+            }
+
+            _uses++;
+        }
+    }
+
     public void EndUse()
     {
         lock (_lock)
@@ -114,22 +142,27 @@ internal sealed class ModelEntry
         }
     }
 
-    /// <summary>Lets no new work in, waits for the last of the old, then frees the model and its memory.</summary>
-    public async Task RetireAsync()
+    /// <summary>
+    /// Lets no new work in, waits for the last of the old and for <paramref name="users"/>, then frees the model and
+    /// its memory.
+    /// </summary>
+    /// <param name="reason">What is told of the entry from then on.</param>
+    public Task RetireAsync(string reason, Task users)
     {
         lock (_lock)
         {
-            if (_state == ModelState.Failed)
+            if (IsIdle)
             {
-                Reason = "unloaded";
+                Reason = reason;
                 _state = ModelState.Unloaded;
             }
 
             if (_state != ModelState.Ready)
             {
-                return;
+                return _retired?.Task ?? Task.CompletedTask;
             }
 
+            _retired = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _state = ModelState.Unloading;
             Reason = "unloading";
             if (_uses == 0)
@@ -138,23 +171,50 @@ internal sealed class ModelEntry
             }
         }
 
-        await _drained.Task;
-        await Model!.DisposeAsync();
-        Reason = "unloaded";
-        _state = ModelState.Unloaded;
+        _ = FreeAsync(reason, users);
+        return _retired.Task;
     }
 
     /// <summary>
     /// Waits for an instance, runs the request and counts how it ended; a success counts when its outputs are given
-    /// back. The model stays loaded until then. A model of several answers refuses.
+    /// back. The model stays loaded until then. The caller holds a use. A model of several answers refuses.
     /// </summary>
     public ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellation) =>
         _execution.InferAsync(request, cancellation);
 
     /// <summary>
     /// The answers to a request one after another, one for most models. Each must be disposed; one that is not
-    /// completed is the last.
+    /// completed is the last. The caller holds a use until the end.
     /// </summary>
     public IAsyncEnumerable<InferenceOutcome> StreamAsync(InferenceRequest request, CancellationToken cancellation) =>
         _execution.StreamAsync(request, cancellation);
+
+    private async Task FreeAsync(string reason, Task users)
+    {
+        Exception? fault = null;
+        try
+        {
+            await _drained.Task;
+            await users;
+            var model = Model!;
+            (Model, Labels) = (null, new Dictionary<string, string[]>());
+            await model.DisposeAsync();
+        }
+        catch (Exception e)
+        {
+            // Whoever waits is told.
+            fault = e;
+        }
+
+        Reason = reason;
+        _state = ModelState.Unloaded;
+        if (fault is null)
+        {
+            _retired!.SetResult();
+        }
+        else
+        {
+            _retired!.SetException(fault);
+        }
+    }
 }

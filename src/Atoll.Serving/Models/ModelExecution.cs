@@ -3,17 +3,14 @@ using System.Runtime.CompilerServices;
 namespace Atoll.Serving;
 
 /// <summary>
-/// Runs the requests of one version: turn in the sequence, place in the queue, the model, classes, counts. Thread-safe.
+/// Runs the requests of one version: turn in the sequence, place in the queue, the model, classes, counts. The caller
+/// holds a use of the version while it calls; outputs hold one of their own until they are disposed. Thread-safe.
 /// </summary>
 internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
 {
     public async ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellation)
     {
-        if (!entry.TryUse())
-        {
-            return new InferenceOutcome(InferenceStatus.Failed, null, "the model was unloaded");
-        }
-
+        entry.ExtendUse();
         InferenceOutcome outcome = default;
         try
         {
@@ -38,12 +35,13 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
     public async IAsyncEnumerable<InferenceOutcome> StreamAsync(
         InferenceRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        if (entry.Model is not BoundModel { Iteration: { } iteration } model || !entry.TryUse())
+        if (entry.Model is not BoundModel { Iteration: { } iteration } model)
         {
             yield return await InferAsync(request, cancellation);
             yield break;
         }
 
+        entry.ExtendUse();
         try
         {
             var run = new IteratedRun(entry, model, clock);
@@ -98,6 +96,14 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
             if (IsPast(request.Deadline) && outcome.Status is InferenceStatus.Completed or InferenceStatus.Cancelled)
             {
                 outcome.Outputs?.Dispose();
+                if (outcome.Status == InferenceStatus.Completed)
+                {
+                    // Nobody waits for the answer any more, but the device has run.
+                    var ran = clock.GetElapsedTime(arrived) - queued;
+                    entry.Statistics.AddExecution(outcome.Timing, ItemsOf(entry, request),
+                        new RequestTimes(queued, outcome.Timing.Input, ran, TimeSpan.Zero));
+                }
+
                 outcome = new InferenceOutcome(InferenceStatus.Late);
             }
         }
@@ -233,12 +239,7 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
                 _queue.Leave();
                 var times = Times with { Output = clock.GetElapsedTime(_ended) };
                 entry.Statistics.AddRequest(_items, times);
-                if (!outcome.Timing.IsCountedElsewhere)
-                {
-                    var batch = outcome.Timing.BatchSize;
-                    entry.Statistics.AddExecution(batch > 0 ? batch : _items, times);
-                }
-
+                entry.Statistics.AddExecution(outcome.Timing, _items, times);
                 entry.EndUse();
             }
         }

@@ -29,6 +29,17 @@ internal static class ModelLookup
     public static ModelEntry Find(ModelRepository repository, string name, string? version)
     {
         var entry = repository.Find(name, version);
+        while (entry is { State: ModelState.Unloaded or ModelState.Unloading })
+        {
+            // A successor is put in place before its predecessor is unloaded: only who is still there is gone for good.
+            var before = entry;
+            entry = repository.Find(name, version);
+            if (entry == before)
+            {
+                break;
+            }
+        }
+
         if (entry is { State: not (ModelState.Unloaded or ModelState.Unloading) })
         {
             return entry;

@@ -19,19 +19,25 @@ internal sealed class ModelRepository : IAsyncDisposable
 
     public int Count => _entries.Count;
 
+    /// <summary>Models that are remembered, whatever their versions' states.</summary>
+    public int Names => _defaults.Count;
+
     /// <summary>The version asked for, or the newest ready one when none is; null when there is none.</summary>
     public ModelEntry? Find(string name, string? version) => version is { Length: > 0 }
         ? _entries.GetValueOrDefault((name, version))
         : _defaults.GetValueOrDefault(name);
 
-    public IEnumerable<ModelEntry> EntriesOf(string name) => Entries.Where(entry => entry.Name == name);
+    public IEnumerable<ModelEntry> EntriesOf(string name) =>
+        _entries.Values.Where(entry => entry.Name == name).OrderBy(entry => entry.NumericVersion);
 
     /// <summary>Versions that serve.</summary>
     public IEnumerable<string> VersionsOf(string name) =>
         EntriesOf(name).Where(entry => entry.State == ModelState.Ready).Select(entry => entry.Version);
 
-    /// <summary>Puts the entry in its version's place; the ready one that it replaces starts to drain.</summary>
-    public void Publish(ModelEntry entry)
+    /// <summary>
+    /// Puts the entry in its version's place, and answers the one that it replaces, which is the caller's to retire.
+    /// </summary>
+    public ModelEntry? Publish(ModelEntry entry)
     {
         ModelEntry? before = null;
         _entries.AddOrUpdate((entry.Name, entry.Version), entry, (_, old) =>
@@ -40,10 +46,14 @@ internal sealed class ModelRepository : IAsyncDisposable
             return entry;
         });
         Refresh(entry.Name);
-        if (before is not null && before != entry)
-        {
-            Retire(before);
-        }
+        return before == entry ? null : before;
+    }
+
+    /// <summary>Lists an entry no more that neither serves nor changes.</summary>
+    public void Forget(ModelEntry entry)
+    {
+        _entries.TryRemove(KeyValuePair.Create((entry.Name, entry.Version), entry));
+        Refresh(entry.Name);
     }
 
     /// <summary>Chooses the default version of a model again, after an entry's state has changed.</summary>
@@ -59,13 +69,21 @@ internal sealed class ModelRepository : IAsyncDisposable
             {
                 _defaults[name] = best;
             }
+            else
+            {
+                _defaults.TryRemove(name, out _);
+            }
         }
     }
 
     /// <summary>Lets nothing more in; the task ends when the last request has ended and the memory is free.</summary>
-    public Task Retire(ModelEntry entry)
+    public Task Retire(ModelEntry entry) => Retire(entry, "unloaded", Task.CompletedTask);
+
+    /// <summary>The same, with a reason to tell; the memory is kept until <paramref name="users"/> ends too.</summary>
+    public Task Retire(ModelEntry entry, string reason, Task users)
     {
-        var task = _retiring.GetOrAdd(entry, static entry => entry.RetireAsync());
+        var task = entry.RetireAsync(reason, users);
+        _retiring[entry] = task;
         Refresh(entry.Name);
         return ForgetAsync(entry, task);
     }

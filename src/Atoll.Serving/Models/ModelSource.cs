@@ -43,6 +43,9 @@ public sealed record ModelSource(string Name, string Version, string Path, strin
         }
     }
 
+    /// <summary>It is no model but a query over models.</summary>
+    public bool IsQuery => Path.EndsWith(PipelineFile.Extension, StringComparison.Ordinal);
+
     /// <summary>
     /// Names the files as they are now: path, size and time of the model, its external data and its configuration. It
     /// differs when one of them has changed.

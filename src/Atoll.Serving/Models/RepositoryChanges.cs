@@ -40,7 +40,7 @@ internal sealed class RepositoryChanges(
 
     /// <summary>Returns when the last request of the model has ended and its memory is free.</summary>
     /// <exception cref="RequestException">There is no such model.</exception>
-    public async Task UnloadAsync(string name, CancellationToken cancellation)
+    public async Task UnloadAsync(string name, bool withDependents, CancellationToken cancellation)
     {
         RequireAllowed();
         if (repository.Find(name, null) is null)
@@ -48,6 +48,6 @@ internal sealed class RepositoryChanges(
             throw new RequestException(404, $"failed to unload '{name}', it is not in the model repository");
         }
 
-        await control.UnloadAsync(name, cancellation);
+        await control.UnloadAsync(name, withDependents, cancellation);
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace Atoll.Serving;
@@ -24,21 +23,25 @@ internal sealed partial class RepositoryControl(
     ModelRepository repository, ModelCatalog catalog, IModelLoader loader, ServingOptions options,
     RepositoryServices services) : IDisposable
 {
-    /// <summary>Names of models that are remembered, loaded or not.</summary>
-    private const int MostModels = 4096;
+    /// <summary>Models that are remembered, and versions of one; those that are not served are forgotten first.</summary>
+    internal const int MostModels = 4096;
+    internal const int MostVersions = 128;
 
-    private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new();
-    private readonly ConcurrentDictionary<(string Name, string Version), string> _failed = new();
+    private readonly NameGates _gates = new();
     private readonly SemaphoreSlim _loads = new(options.ParallelLoads);
     private readonly ILogger _logger = services.Logger;
 
-    /// <summary>Loads every model of these sources; returns when each version is ready or failed.</summary>
+    /// <summary>
+    /// Loads every model of these sources, then every query; returns when each version is ready or failed.
+    /// </summary>
     public async Task LoadAllAsync(IEnumerable<ModelSource> sources, CancellationToken cancellation)
     {
-        var models = sources.GroupBy(source => source.Name).Select(group => (group.Key, group.ToArray())).ToArray();
-        await Task.WhenAll(models.Select(async model =>
-            await ChangeAsync(
-                model.Key, () => ReplaceAsync(model.Key, model.Item2, null, cancellation), cancellation)));
+        var models = sources.GroupBy(source => source.Name).ToLookup(group => group.First().IsQuery);
+        foreach (var kind in new[] { models[false], models[true] })
+        {
+            await Task.WhenAll(kind.Select(model => _gates.RunAsync(
+                model.Key, () => ReplaceAsync(model.Key, [.. model], null, cancellation), cancellation)));
+        }
     }
 
     /// <summary>Loads or reloads one model; null when its versions are ready, else what went wrong.</summary>
@@ -56,9 +59,8 @@ internal sealed partial class RepositoryControl(
                     : "the files hold no VERSION/model.onnx";
             }
 
-            return repository.Find(name, null) is null && _gates.Count >= MostModels
-                ? $"the repository knows {MostModels} models already"
-                : await ChangeAsync(name, () => ReplaceAsync(name, sources, replacement, cancellation), cancellation);
+            return await _gates.RunAsync(
+                name, () => ReplaceAsync(name, sources, replacement, cancellation), cancellation);
         }
         finally
         {
@@ -66,14 +68,23 @@ internal sealed partial class RepositoryControl(
         }
     }
 
-    /// <summary>Unloads all versions; returns when their last requests have ended and their memory is free.</summary>
-    public async Task UnloadAsync(string name, CancellationToken cancellation)
+    /// <summary>
+    /// Unloads all versions; returns when their last requests have ended and their memory is free. Queries that run the
+    /// model cannot go on without it: they are unloaded too, and come back with the model unless
+    /// <paramref name="withDependents"/> asks for them to be gone as well.
+    /// </summary>
+    public async Task UnloadAsync(string name, bool withDependents, CancellationToken cancellation)
     {
-        var draining = Task.CompletedTask;
-        await ChangeAsync(name, () =>
+        var draining = await _gates.RunAsync(name, async () =>
         {
-            draining = Task.WhenAll(repository.EntriesOf(name).ToArray().Select(repository.Retire));
-            return Task.FromResult<string?>(null);
+            var reason = withDependents ? "unloaded" : null;
+            var users = Task.WhenAll(await Task.WhenAll(QueriesOver(name).Select(query =>
+                TakeDownAsync(query, reason ?? Lacks(query, name), !withDependents))));
+            return Task.WhenAll(repository.EntriesOf(name).ToArray().Select(entry =>
+            {
+                entry.AwaitsModel = false;
+                return repository.Retire(entry, "unloaded", users);
+            }).Append(users));
         }, cancellation);
         LogUnloading(name);
         await draining.WaitAsync(cancellation);
@@ -88,7 +99,7 @@ internal sealed partial class RepositoryControl(
         foreach (var gone in repository.Entries.Where(entry => !names.Contains(entry.Name) && IsServed(entry))
             .Select(entry => entry.Name).Distinct().ToArray())
         {
-            await UnloadAsync(gone, cancellation);
+            await UnloadAsync(gone, false, cancellation);
         }
     }
 
@@ -113,21 +124,6 @@ internal sealed partial class RepositoryControl(
 
     private static bool IsServed(ModelEntry entry) => entry.State is ModelState.Ready or ModelState.Loading;
 
-    private async Task<string?> ChangeAsync(
-        string name, Func<Task<string?>> change, CancellationToken cancellation)
-    {
-        var gate = _gates.GetOrAdd(name, static _ => new SemaphoreSlim(1));
-        await gate.WaitAsync(cancellation);
-        try
-        {
-            return await change();
-        }
-        finally
-        {
-            gate.Release();
-        }
-    }
-
     /// <summary>Loads the versions that the policy wants, then retires those that it does not.</summary>
     private async Task<string?> ReplaceAsync(
         string name, ModelSource[] sources, ModelOverride? replacement, CancellationToken cancellation)
@@ -151,17 +147,58 @@ internal sealed partial class RepositoryControl(
         }
 
         var wanted = configuration.VersionPolicy.Choose(versions);
-        var reasons = await Task.WhenAll(wanted.Select(source =>
-            LoadVersionAsync(source, configuration, StampOf(source, replacement), cancellation)));
-        var failures = reasons.OfType<string>().ToArray();
-        if (failures.Length > 0 || wanted.Count == 0)
+        if (wanted.Count == 0)
         {
-            return wanted.Count == 0 ? "version_policy names none of the versions there are"
-                : string.Join("; ", failures);
+            return "version_policy names none of the versions there are";
         }
 
-        RetireOthers(name, wanted);
-        return null;
+        if (MakeRoom(name, wanted) is { } full)
+        {
+            return full;
+        }
+
+        var loads = await Task.WhenAll(wanted.Select(source =>
+            LoadVersionAsync(source, configuration, StampOf(source, replacement), cancellation)));
+        var failures = loads.Select(load => load.Reason).OfType<string>().ToArray();
+        ModelEntry[] replaced = [.. loads.Select(load => load.Before).OfType<ModelEntry>()];
+        ModelEntry[] others = failures.Length > 0 ? [] : [.. repository.EntriesOf(name).Where(
+            entry => IsServed(entry) && wanted.All(source => source.Version != entry.Version))];
+        await HandOverAsync(name, [.. replaced, .. others], loads.Any(load => load.IsNew));
+        return failures.Length > 0 ? string.Join("; ", failures) : null;
+    }
+
+    /// <summary>
+    /// Forgets what is not served, oldest first, where more would be remembered than may be; else why nothing more can
+    /// be loaded.
+    /// </summary>
+    private string? MakeRoom(string name, IReadOnlyList<ModelSource> wanted)
+    {
+        var known = repository.EntriesOf(name).ToArray();
+        if (known.Length == 0 && repository.Names >= MostModels)
+        {
+            var idle = repository.Entries.GroupBy(entry => entry.Name)
+                .FirstOrDefault(group => group.All(entry => entry.IsIdle));
+            if (idle is null)
+            {
+                return $"{MostModels} models are loaded, which is the most; unload some";
+            }
+
+            Array.ForEach([.. idle], repository.Forget);
+        }
+
+        var count = known.Length + wanted.Count(source => known.All(entry => entry.Version != source.Version));
+        foreach (var old in known.Where(
+            entry => entry.IsIdle && wanted.All(source => source.Version != entry.Version)))
+        {
+            if (count > MostVersions)
+            {
+                repository.Forget(old);
+                count--;
+            }
+        }
+
+        return count <= MostVersions ? null
+            : $"{count} versions would be kept; the limit is {MostVersions} (setting version_policy of config.json)";
     }
 
     private ModelConfiguration Configuration(ModelSource source, ModelOverride? replacement)
@@ -180,37 +217,29 @@ internal sealed partial class RepositoryControl(
         $"{(replacement is { Files.Count: > 0 } ? Guid.NewGuid().ToString() : source.Stamp())}" +
         $"|{replacement?.Configuration}";
 
-    private void RetireOthers(string name, IReadOnlyList<ModelSource> wanted)
-    {
-        foreach (var entry in repository.EntriesOf(name).ToArray())
-        {
-            if (IsServed(entry) && wanted.All(source => source.Version != entry.Version))
-            {
-                _ = repository.Retire(entry);
-            }
-        }
-    }
-
     /// <summary>
-    /// Null when the version is ready, else the reason. One that is in service stays so when its successor fails, and
-    /// is not loaded again while nothing has changed.
+    /// Loads one version and puts it in its place. One that is in service stays so when its successor fails, and is
+    /// not loaded again while nothing has changed.
     /// </summary>
-    private async Task<string?> LoadVersionAsync(
+    private async Task<VersionLoad> LoadVersionAsync(
         ModelSource source, ModelConfiguration configuration, string stamp, CancellationToken cancellation)
     {
         var current = repository.Find(source.Name, source.Version);
         if (current is { State: ModelState.Ready } && current.Stamp == stamp)
         {
-            return null;
+            return default;
         }
 
-        if (_failed.GetValueOrDefault((source.Name, source.Version)) == stamp && options.ControlMode ==
-            ModelControlMode.Poll)
+        // What a query runs may have changed although its own file has not.
+        if (options.ControlMode == ModelControlMode.Poll && current?.FailedStamp == stamp && !source.IsQuery)
         {
-            return current?.Reason;
+            return new VersionLoad(current.Reason);
         }
 
-        var entry = new ModelEntry(source, services.Clock) { Stamp = stamp };
+        var entry = new ModelEntry(source, services.Clock)
+        {
+            Stamp = stamp, AwaitsModel = current?.AwaitsModel == true,
+        };
         if (current is not { State: ModelState.Ready })
         {
             repository.Publish(entry);
@@ -219,16 +248,13 @@ internal sealed partial class RepositoryControl(
         var reason = await TryLoadAsync(entry, configuration, cancellation);
         if (reason is null)
         {
-            _failed.TryRemove((source.Name, source.Version), out _);
-            repository.Publish(entry);
-        }
-        else
-        {
-            _failed[(source.Name, source.Version)] = stamp;
-            repository.Refresh(source.Name);
+            entry.AwaitsModel = false;
+            return new VersionLoad(null, repository.Publish(entry), IsNew: true);
         }
 
-        return reason is null ? null : $"version {source.Version}: {reason}";
+        (current is { State: ModelState.Ready } ? current : entry).FailedStamp = stamp;
+        repository.Refresh(source.Name);
+        return new VersionLoad($"version {source.Version}: {reason}");
     }
 
     private async Task<string?> TryLoadAsync(

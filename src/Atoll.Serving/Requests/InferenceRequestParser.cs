@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Atoll.Models;
+using Atoll.Wire;
 
 namespace Atoll.Serving;
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Atoll.Models;
+using Atoll.Wire;
 
 namespace Atoll.Serving;
 

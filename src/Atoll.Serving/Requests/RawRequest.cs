@@ -1,4 +1,5 @@
 using Atoll.Models;
+using Atoll.Wire;
 
 namespace Atoll.Serving;
 

@@ -24,12 +24,12 @@ internal static class RepositoryRequest
         return Read(() => ReadLoad(document));
     }
 
-    /// <summary>Checks the body; `unload_dependents` changes nothing, as no model depends on another.</summary>
+    /// <summary>Whether the queries that run the model are to be gone with it: `unload_dependents`.</summary>
     /// <exception cref="RequestException">The body is not what the protocol says.</exception>
-    public static void ReadUnload(ReadOnlyMemory<byte> body)
+    public static bool ReadUnload(ReadOnlyMemory<byte> body)
     {
         using var document = Parse(body);
-        Read(() => CheckUnload(document));
+        return Read(() => ReadUnload(document));
     }
 
     /// <summary>Text is looked at only when it is read: lone surrogates and bad UTF-8 show then.</summary>
@@ -81,8 +81,9 @@ internal static class RepositoryRequest
     public static RequestException UnknownOfUnload(string parameter) => RequestException.BadRequest(
         $"parameter '{parameter}' is unknown; an unload takes 'unload_dependents'");
 
-    private static bool CheckUnload(JsonDocument? document)
+    private static bool ReadUnload(JsonDocument? document)
     {
+        var withDependents = false;
         foreach (var parameter in ParametersOf(document))
         {
             if (parameter.Name != "unload_dependents")
@@ -90,10 +91,10 @@ internal static class RepositoryRequest
                 throw UnknownOfUnload(parameter.Name);
             }
 
-            Flag(parameter.Value, "parameter 'unload_dependents'");
+            withDependents = Flag(parameter.Value, "parameter 'unload_dependents'");
         }
 
-        return true;
+        return withDependents;
     }
 
     private static JsonDocument? Parse(ReadOnlyMemory<byte> body)

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text.Json;
+using Atoll.Wire;
 using Microsoft.AspNetCore.Http;
 
 namespace Atoll.Serving;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Atoll.Models;
+using Atoll.Wire;
 
 namespace Atoll.Serving;
 

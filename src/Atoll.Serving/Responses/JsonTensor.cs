@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Unicode;
 using Atoll.Models;
+using Atoll.Wire;
 
 namespace Atoll.Serving;
 

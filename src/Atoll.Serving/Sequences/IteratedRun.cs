@@ -39,7 +39,7 @@ internal sealed class IteratedRun(ModelEntry entry, BoundModel model, TimeProvid
             entry.Queue(request.Class).Leave();
         }
 
-        CountAnswer(queued + outcome.Timing.Queued, outcome.Timing.Input, ran, clock.GetElapsedTime(began) - ran);
+        CountAnswer(outcome.Timing, queued, ran, clock.GetElapsedTime(began) - ran);
         try
         {
             await (delay > TimeSpan.Zero ? Task.Delay(delay, clock, cancellation) : Task.CompletedTask);
@@ -59,10 +59,11 @@ internal sealed class IteratedRun(ModelEntry entry, BoundModel model, TimeProvid
         entry.Metrics.Of(request.Class).Add(InferenceStatus.Completed, _sum.Queue, clock.GetElapsedTime(Arrived));
     }
 
-    private void CountAnswer(TimeSpan queued, TimeSpan input, TimeSpan ran, TimeSpan output)
+    private void CountAnswer(in InferenceTiming timing, TimeSpan queued, TimeSpan ran, TimeSpan output)
     {
-        var times = new RequestTimes(queued, input, ran - queued - input, output);
-        entry.Statistics.AddExecution(1, times);
+        queued += timing.Queued;
+        var times = new RequestTimes(queued, timing.Input, ran - queued - timing.Input, output);
+        entry.Statistics.AddExecution(timing, 1, times);
         entry.Statistics.AddResponse(Count++, times.Infer, output);
         _sum = new RequestTimes(
             _sum.Queue + times.Queue, _sum.Input + times.Input, _sum.Infer + times.Infer, _sum.Output + times.Output);

@@ -35,6 +35,9 @@ internal sealed class DeviceLane : IDisposable
 
     public IReadOnlyList<LaneSeat> Seats => _seats;
 
+    /// <summary>What the device counts its uses by, so that the replica that was used longest ago is known.</summary>
+    public UseCount Uses { get; init; } = new();
+
     /// <summary>Time spent on batches since the start, gathering and scattering included.</summary>
     public TimeSpan Busy => TimeSpan.FromTicks(Interlocked.Read(ref _busyTicks));
 
@@ -131,6 +134,7 @@ internal sealed class DeviceLane : IDisposable
     private void Start(LaneSeat seat)
     {
         seat.Spend(_batch.Count);
+        seat.Resident.Touch(Uses);
         _batch.Class = Class;
         _batch.Priority = Class == WorkClass.RealTime ? 1 : _batch.Requests[0].Priority;
         _startedAt = Now;

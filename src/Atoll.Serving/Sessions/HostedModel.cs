@@ -71,6 +71,9 @@ internal sealed class HostedModel
 
     public void Close(LiveSession session) => _sessions = [.. _sessions.Where(other => other != session)];
 
+    /// <summary>A request waits that no device will take.</summary>
+    public bool IsAwaited => Array.Exists(_sessions, session => session.IsUnserved);
+
     /// <summary>No request of it waits.</summary>
     public bool IsIdle => Array.TrueForAll(_sessions, session => session.Depth == 0);
 

@@ -64,6 +64,10 @@ internal sealed class LiveSession
         }
     }
 
+    /// <summary>A request waits, and no device that will take it.</summary>
+    public bool IsUnserved =>
+        Array.TrueForAll(_seats, static seat => seat.Resident.IsLeaving) && TryPeek(out _, out _);
+
     /// <summary>The devices that serve the session, the first to be asked first.</summary>
     public IReadOnlyList<LaneSeat> Seats => _seats;
 
@@ -219,7 +223,9 @@ internal sealed class LiveSession
                 {
                     Queued = started - live.Arrival, BatchSize = batch.Rows, IsCountedElsewhere = !isFirst,
                 });
-                isFirst = false;
+
+                // The batch counts once, with the first request that gets an answer from it.
+                isFirst &= status != InferenceStatus.Completed;
             }
 
             batch.Clear();
@@ -318,7 +324,7 @@ internal sealed class LiveSession
             seat.Lane.TryAdvance();
         }
 
-        if (Array.TrueForAll(seats, seat => seat.Resident.IsLeaving) && TryPeek(out _, out _))
+        if (IsUnserved)
         {
             OnUnserved?.Invoke(this);
         }

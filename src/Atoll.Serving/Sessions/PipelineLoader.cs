@@ -9,16 +9,16 @@ internal static class PipelineLoader
         PipelineSpec spec, IReadOnlyList<HostedModel> models, IReadOnlyList<ServingDevice> devices,
         SessionDirectorOptions options)
     {
+        HostedModel[] hosted = [.. spec.Stages.Select(stage => Find(spec, stage, models))];
         var packing = new SessionPacking(models, devices, options);
-        var query = QueryOf(spec);
+        var query = QueryOf(spec, hosted);
         var split = QuerySplitter.Split(query, packing.Profiles, packing.Kinds);
         var stages = new List<StageSession>();
         try
         {
             foreach (var (budget, place) in split.Stages.Select((budget, place) => (budget, place)))
             {
-                var stage = spec.Stages.First(stage => stage.Name == budget.Stage);
-                var model = models.First(model => model.Name == stage.Model);
+                var (stage, model) = spec.Stages.Zip(hosted).First(pair => pair.First.Name == budget.Stage);
                 var session = model.Open($"{spec.Name}/{stage.Name}", budget.Budget, query.Rates[place]);
                 stages.Add(new StageSession(stage, model, session, budget.Budget));
             }
@@ -41,12 +41,20 @@ internal static class PipelineLoader
         .DefaultIfEmpty(TimeSpan.Zero)
         .Max();
 
-    private static Query QueryOf(PipelineSpec spec)
+    private static HostedModel Find(PipelineSpec spec, PipelineStage stage, IReadOnlyList<HostedModel> models) => models
+        .Where(model => model.Metadata.Name == stage.ModelName &&
+            (stage.ModelVersion is null || stage.ModelVersion == model.Metadata.Version))
+        .OrderBy(model => long.Parse(model.Metadata.Version))
+        .LastOrDefault() ?? throw new ServingException(ServingError.InvalidPlan,
+            $"query '{spec.Name}' depends on '{stage.Model}' (stage '{stage.Name}') which has no loaded version that " +
+            "is served in sessions");
+
+    private static Query QueryOf(PipelineSpec spec, HostedModel[] models)
     {
         var query = new QueryBuilder(spec.Name, spec.Objective, Math.Max(PlannedLoad.LeastRate, spec.ExpectedRate));
-        foreach (var stage in spec.Stages)
+        foreach (var (stage, model) in spec.Stages.Zip(models))
         {
-            query.Stage(stage.Name, stage.Model);
+            query.Stage(stage.Name, model.Name);
             foreach (var before in stage.Before)
             {
                 var isBranch = stage.When?.Of.Stage == before;

@@ -17,12 +17,27 @@ public sealed record PipelineSpec
 
     /// <summary>Where each output of the query comes from.</summary>
     public required IReadOnlyList<PipelineTensor> Outputs { get; init; }
+
+    /// <summary>Some version of the model is run by a stage.</summary>
+    internal bool Runs(string model) => Stages.Any(stage => stage.ModelName == model);
+
+    /// <summary>A stage names this very version of the model.</summary>
+    internal bool RunsVersion(string model, string version) =>
+        Stages.Any(stage => stage.ModelName == model && stage.ModelVersion == version);
 }
 
-/// <summary>One stage: a model, where its inputs come from, and the condition under which it runs at all.</summary>
+/// <summary>
+/// One stage: a model (`NAME`, the newest version that is served in sessions, or `NAME/VERSION`), where its inputs come
+/// from, and the condition under which it runs at all.
+/// </summary>
 public sealed record PipelineStage(string Name, string Model, IReadOnlyList<PipelineTensor> Inputs)
 {
     public PipelineCondition? When { get; init; }
+
+    internal string ModelName => Model.Split('/')[0];
+
+    /// <summary>Null where any version will do.</summary>
+    internal string? ModelVersion => Model.Split('/') is [_, var version] ? version : null;
 
     /// <summary>Mean number of rows that one query brings it: what a stage before it finds.</summary>
     public double Gamma { get; init; } = 1;

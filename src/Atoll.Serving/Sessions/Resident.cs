@@ -18,10 +18,10 @@ internal sealed class Resident(IReplica replica, LiveProfile profile)
 
     public bool IsLeaving => Volatile.Read(ref _holders) < 0;
 
-    /// <summary>When it was last held, as the device's count of uses: a larger number is more recent.</summary>
+    /// <summary>When it was last used, as the device's count of uses: a larger number is more recent.</summary>
     public long LastUsed => Interlocked.Read(ref _lastUsed);
 
-    public void Touch(long use) => Interlocked.Exchange(ref _lastUsed, use);
+    public void Touch(UseCount uses) => Interlocked.Exchange(ref _lastUsed, uses.Next());
 
     /// <summary>False when the replica is leaving.</summary>
     public bool TryHold()

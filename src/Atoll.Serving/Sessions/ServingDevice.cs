@@ -12,14 +12,14 @@ internal sealed class ServingDevice : IAsyncDisposable
     private readonly Dictionary<HostedModel, Resident> _residents = [];
     private readonly DeviceLane[] _lanes;
     private readonly TimeProvider _clock;
-    private long _uses;
+    private readonly UseCount _uses = new();
 
     public ServingDevice(IBackend backend, TimeProvider clock, long origin)
     {
         Backend = backend;
         _clock = clock;
         _lanes = [.. Enum.GetValues<WorkClass>().Select(
-            workClass => new DeviceLane(backend.Name, workClass, clock, origin))];
+            workClass => new DeviceLane(backend.Name, workClass, clock, origin) { Uses = _uses })];
     }
 
     public IBackend Backend { get; }
@@ -52,7 +52,7 @@ internal sealed class ServingDevice : IAsyncDisposable
         lock (_lock)
         {
             var found = _residents.GetValueOrDefault(model);
-            found?.Touch(++_uses);
+            found?.Touch(_uses);
             return found;
         }
     }
@@ -77,7 +77,7 @@ internal sealed class ServingDevice : IAsyncDisposable
             var resident = await MeasuredAsync(model, replica);
             lock (_lock)
             {
-                resident.Touch(++_uses);
+                resident.Touch(_uses);
                 _residents.Add(model, resident);
             }
 
@@ -153,7 +153,8 @@ internal sealed class ServingDevice : IAsyncDisposable
             }
             catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
             {
-                if (!await EvictOneAsync(mayGo))
+                // Nobody makes room for a model that would not fit an empty device either.
+                if (model.Source.Model.WeightBytes > Backend.MemoryBytes || !await EvictOneAsync(mayGo))
                 {
                     throw;
                 }

@@ -71,6 +71,8 @@ public sealed partial class SessionDirector : IAsyncDisposable
 
     internal TimeSpan Now => _clock.GetElapsedTime(_origin);
 
+    private int Evictions => _devices.Sum(device => device.Evictions);
+
     /// <summary>
     /// Begins to read rates and to plan; before that, plans are made only when a model comes or goes.
     /// </summary>
@@ -175,6 +177,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
             session.OnUnserved = _ => StartLoad(model);
         }
 
+        var evictions = Evictions;
         try
         {
             await PlaceFirstAsync(model, cancellation);
@@ -183,6 +186,11 @@ public sealed partial class SessionDirector : IAsyncDisposable
         {
             await EvictAsync(model);
             source.Model.Dispose();
+            if (Evictions > evictions)
+            {
+                await ReplanAsync("models that were evicted for another, which could not be placed, come back");
+            }
+
             throw;
         }
 
@@ -228,6 +236,11 @@ public sealed partial class SessionDirector : IAsyncDisposable
     {
         await _stopping.CancelAsync();
         await _ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var query in Queries)
+        {
+            await RemoveAsync(query);
+        }
+
         foreach (var model in Models)
         {
             await RemoveAsync(model);
@@ -324,17 +337,42 @@ public sealed partial class SessionDirector : IAsyncDisposable
     }
 
     /// <summary>
-    /// Loads and measures a new model on every device that may run it, evicting idle models only for the first.
+    /// Loads and measures a new model on every device that may run it. Idle models make room for it on one device, and
+    /// only where it fits no other without that; no plan is made meanwhile, which could count on them.
     /// </summary>
     private async Task PlaceFirstAsync(HostedModel model, CancellationToken cancellation)
     {
+        var devices = _devices.Where(device => SessionPlanning.MayRun(model, device)).ToArray();
+        if (await PlaceAsync(model, devices, mayEvict: false, cancellation) is null)
+        {
+            return;
+        }
+
+        await _planning.WaitAsync(cancellation);
+        try
+        {
+            if (await PlaceAsync(model, devices, mayEvict: true, cancellation) is { } refused)
+            {
+                throw refused;
+            }
+        }
+        finally
+        {
+            _planning.Release();
+        }
+    }
+
+    /// <summary>Null when it is loaded on one device at least, else the last refusal.</summary>
+    private static async Task<DeviceException?> PlaceAsync(
+        HostedModel model, IReadOnlyList<ServingDevice> devices, bool mayEvict, CancellationToken cancellation)
+    {
         DeviceException? refused = null;
         var isPlaced = false;
-        foreach (var device in _devices.Where(device => SessionPlanning.MayRun(model, device)))
+        foreach (var device in devices)
         {
             try
             {
-                await device.RequireAsync(model, other => !isPlaced && other.IsIdle, cancellation);
+                await device.RequireAsync(model, other => mayEvict && !isPlaced && other.IsIdle, cancellation);
                 isPlaced = true;
             }
             catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
@@ -343,10 +381,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
             }
         }
 
-        if (!isPlaced)
-        {
-            throw refused!;
-        }
+        return isPlaced ? null : refused;
     }
 
     private async Task LoadPlannedAsync(
@@ -370,46 +405,64 @@ public sealed partial class SessionDirector : IAsyncDisposable
     /// </summary>
     private async Task LoadOnDemandAsync(HostedModel model)
     {
-        if (!model.TryBeginLoad())
+        // Who comes while a load ends finds it under way and starts none: so it is looked once more after each.
+        while (model.IsAwaited && model.TryBeginLoad())
         {
-            return;
-        }
-
-        try
-        {
-            await _planning.WaitAsync(_stopping.Token);
             try
             {
-                if (!Models.Contains(model))
+                await LoadAwaitedAsync(model);
+            }
+            catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+            {
+                foreach (var session in model.Sessions.Where(session => session.IsUnserved))
                 {
-                    return;
+                    session.Abandon($"model '{model.Name}' could not be loaded: {e.Message}");
                 }
 
-                var device = _devices.Where(device => SessionPlanning.MayRun(model, device))
-                    .MaxBy(device => device.Backend.MemoryBytes - device.MemoryInUseBytes)!;
-                await device.RequireAsync(model, other => other.IsIdle, _stopping.Token);
-                _plans.PutInForce(_plans.Current, Models);
+                LogPlanFailed(e.Message);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
             }
             finally
             {
-                _planning.Release();
+                model.EndLoad();
             }
         }
-        catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+    }
+
+    private async Task LoadAwaitedAsync(HostedModel model)
+    {
+        await _planning.WaitAsync(_stopping.Token);
+        try
         {
-            foreach (var session in model.Sessions)
+            if (!Models.Contains(model))
             {
-                session.Abandon($"model '{model.Name}' could not be loaded: {e.Message}");
+                throw new ServingException(ServingError.ModelNotServable, $"model '{model.Name}' is unloaded");
             }
 
-            LogPlanFailed(e.Message);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
+            var device = _devices.Where(device => SessionPlanning.MayRun(model, device))
+                .MaxBy(device => device.Backend.MemoryBytes - device.MemoryInUseBytes)!;
+            try
+            {
+                await device.RequireAsync(model, other => other.IsIdle, _stopping.Token);
+            }
+            finally
+            {
+                // Also where it failed: models that were evicted for it have no seats any more.
+                _plans.PutInForce(_plans.Current, Models);
+            }
+
+            if (model.IsAwaited)
+            {
+                throw new ServingException(ServingError.ModelNotServable,
+                    $"beside what is promised on '{device.Name}' its batches take too long");
+            }
         }
         finally
         {
-            model.EndLoad();
+            _planning.Release();
         }
     }
 

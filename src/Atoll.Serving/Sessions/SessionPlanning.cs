@@ -37,7 +37,10 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
     {
         models = Newest(models);
         var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
-            .Select(session => session.Load).ToArray();
+            .Select(session => session.Load).GroupBy(load => load.Session.Name)
+
+            // Of a query that is being replaced, the new one's, as with models.
+            .Select(group => group.Last()).ToArray();
         _planned.Clear();
         foreach (var load in loads)
         {

@@ -6,9 +6,10 @@ namespace Atoll.Serving;
 internal static class StatusReading
 {
     public static DirectorStatus Of(SessionDirector director) => new(
-        [.. director.Models.SelectMany(model => model.Sessions).Select(Of)],
+        [.. director.Models.SelectMany(model => model.Sessions)
+            .GroupBy(session => session.Name).Select(group => Of(group.Last()))],
         [.. director.Devices.Select(device => Of(device, director.Plan))],
-        [.. director.Queries.Select(Of)]);
+        [.. director.Queries.GroupBy(query => query.Spec.Name).Select(group => Of(group.Last()))]);
 
     private static SessionStatus Of(LiveSession session) => new()
     {

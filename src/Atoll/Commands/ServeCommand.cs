@@ -55,7 +55,6 @@ internal static class ServeCommand
             }
 
             await server.Host.LoadAsync(sources, cancellationToken);
-            await server.Host.LoadAsync(ModelSource.FindQueries(settings.Serving.Models), cancellationToken);
             ReportModels(server.Host, output);
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
         }
@@ -75,7 +74,7 @@ internal static class ServeCommand
             throw new UsageException("a folder of models is needed: --models DIR (setting serving.models)");
         }
 
-        var sources = ModelSource.Find(folder);
+        IReadOnlyList<ModelSource> sources = [.. ModelSource.Find(folder), .. ModelSource.FindQueries(folder)];
         if (serving.Options.ControlMode == ModelControlMode.Explicit)
         {
             return Chosen(sources, serving.LoadModels);

@@ -94,6 +94,26 @@ public sealed class CompiledModelTests
         Assert.Equal(0, client.MemoryInUseBytes);
     }
 
+    [Theory]
+    [InlineData("MatMul", new long[] { 4, 512 }, new long[] { 512, 512 })]
+    [InlineData("Conv", new long[] { 1, 64, 8, 8 }, new long[] { 64, 64, 3, 3 })]
+    [InlineData("Conv", new long[] { 1, 256, 8, 8 }, new long[] { 256, 256, 1, 1 })]
+    public void Weights_packed_for_kernels_count_in_the_budget(string op, long[] input, long[] weights)
+    {
+        var b = new GraphBuilder(3);
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
+        using var model = ModelCompiler.Compile(b.Build(b.Op(op, b.Input(input), b.Weights(weights))));
+        var small = device.CreateClient("small", model.WeightBytes);
+
+        var refused = Assert.Throws<DeviceException>(() => model.Instantiate(device, small));
+        Assert.Equal(DeviceError.ClientBudgetExceeded, refused.Error);
+        Assert.Equal(0, device.MemoryInUseBytes);
+        model.Instantiate(device).Dispose();
+        Assert.True(device.MemoryInUseBytes >= model.WeightBytes, "packed weights are not counted");
+        model.FreeUnused();
+        Assert.Equal(0, device.MemoryInUseBytes);
+    }
+
     [Fact]
     public void A_launch_on_the_device_gives_the_same_answer_and_allocates_nothing()
     {

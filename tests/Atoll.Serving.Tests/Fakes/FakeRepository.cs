@@ -28,6 +28,20 @@ internal sealed class FakeRepository : IModelLoader, IDisposable
 
     public bool Gated { get; set; }
 
+    /// <summary>Loads that were tried, failed ones too.</summary>
+    public int Attempts { get; private set; }
+
+    /// <summary>Forgets the only model that was made.</summary>
+    public WeakReference<FakeModel> TakeOne()
+    {
+        lock (_made)
+        {
+            var model = new WeakReference<FakeModel>(Assert.Single(_made));
+            _made.Clear();
+            return model;
+        }
+    }
+
     public void Write(string path, string text)
     {
         var file = Path.Combine(Folder, path);
@@ -44,6 +58,7 @@ internal sealed class FakeRepository : IModelLoader, IDisposable
     public async Task<IServedModel> LoadAsync(
         ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken)
     {
+        Attempts++;
         var text = await File.ReadAllTextAsync(source.Path, cancellationToken);
         if (text == "broken")
         {

@@ -79,6 +79,28 @@ public sealed class GrpcInferenceTests
         Assert.True(response.RawOutputContents[0].Span.SequenceEqual(data));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Tensors_beyond_the_models_limit_are_refused(bool raw)
+    {
+        var options = new ServingOptions { ModelDefaults = new ModelConfiguration { MaxBodyBytes = 7 } };
+        await using var server = await StartAsync(options, TimeProvider.System, Floats());
+        var request = Request();
+        if (!raw)
+        {
+            request.RawInputContents.Clear();
+            request.Inputs[0].Contents = new InferTensorContents { Fp32Contents = { 1, 2 } };
+        }
+
+        var (status, message) = await server.RefusalAsync(request);
+
+        Assert.Equal(GrpcStatus.ResourceExhausted, status);
+        Assert.Contains("the limit is 7 bytes (setting max_body_bytes", message);
+        var metrics = await server.Http.Client.GetStringAsync("/metrics", Stop);
+        Assert.Contains("atoll_grpc_responses_total{code=\"8\"} 1\n", metrics);
+    }
+
     [Fact]
     public async Task Message_beyond_the_setting_is_refused()
     {

@@ -2,14 +2,17 @@ using Atoll.Devices;
 
 namespace Atoll.Serving.Tests;
 
-/// <summary>A device that holds so many models of 100 bytes each.</summary>
+/// <summary>A device that holds so many models of 100 MiB each.</summary>
 internal sealed class FakeBackend(string name, int models = 10) : IBackend
 {
     private int _loaded;
 
     public string Name => name;
 
-    public long MemoryBytes => models * 100;
+    public long MemoryBytes { get; init; } = models * (100L << 20);
+
+    /// <summary>Name of a model that it says it has no room for.</summary>
+    public string? Refused { get; set; }
 
     /// <summary>Its models cannot be batched, whatever their shapes say.</summary>
     public bool Mixes { get; init; }
@@ -22,7 +25,7 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
 
     public Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken)
     {
-        if (_loaded == models)
+        if (_loaded == models || source.Source.Name == Refused)
         {
             throw new DeviceException(DeviceError.OutOfMemory, $"{name} is full");
         }

@@ -18,7 +18,7 @@ internal sealed class FakeReplica : IReplica
 
     public IReadOnlyList<int> Sizes { get; init; } = [1, 2, 4, 8];
 
-    public long MemoryBytes { get; init; } = 100;
+    public long MemoryBytes { get; init; } = 100L << 20;
 
     /// <summary>First byte of every request, by batch.</summary>
     public ConcurrentQueue<byte[]> Batches { get; } = new();

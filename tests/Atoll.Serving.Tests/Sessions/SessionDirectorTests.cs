@@ -54,6 +54,70 @@ public sealed class SessionDirectorTests : IDisposable
     }
 
     [Fact]
+    public async Task The_model_that_was_used_longest_ago_is_evicted()
+    {
+        var backend = new FakeBackend("a", models: 2);
+        await using var director = Director(backend);
+        var one = await LoadAsync(director, "one", Session(objectiveMs: 0));
+        await LoadAsync(director, "two", Session(objectiveMs: 0));
+        SessionBench.Take(await one.InferAsync(SessionBench.Request(1), Token));
+
+        await LoadAsync(director, "three", Session(objectiveMs: 0));
+
+        Assert.True(backend.Replicas["two"].Disposed);
+        Assert.False(backend.Replicas["one"].Disposed);
+    }
+
+    [Fact]
+    public async Task A_model_larger_than_the_device_evicts_nobody()
+    {
+        var backend = new FakeBackend("a", models: 1) { MemoryBytes = 1000 };
+        await using var director = Director(backend);
+        await LoadAsync(director, "one", Session(objectiveMs: 0));
+
+        await Assert.ThrowsAsync<DeviceException>(() => LoadAsync(director, "two", Session(objectiveMs: 0)));
+
+        Assert.Equal(["one"], backend.Loads);
+        Assert.Equal(0, director.Status.Devices[0].Evictions);
+    }
+
+    [Fact]
+    public async Task Models_that_made_room_for_one_that_did_not_fit_are_back_before_they_are_asked_for()
+    {
+        var backend = new FakeBackend("a") { Refused = "two" };
+        await using var director = Director(backend);
+        var one = await LoadAsync(director, "one", Session());
+
+        await Assert.ThrowsAsync<DeviceException>(() => LoadAsync(director, "two", Session()));
+
+        Assert.Equal(["one", "one"], backend.Loads);
+        Assert.Equal([1], SessionBench.Take(await one.InferAsync(SessionBench.Request(1), Token)));
+    }
+
+    [Fact]
+    public async Task A_request_that_comes_just_as_a_load_on_demand_fails_has_the_model_loaded_again()
+    {
+        var backend = new FakeBackend("a", models: 1);
+        using var log = new HookedLog();
+        await using var director = new SessionDirector([backend], new SessionDirectorOptions(), _clock, log);
+        var one = await LoadAsync(director, "one", Session(objectiveMs: 0));
+        await LoadAsync(director, "two", Session(objectiveMs: 0));
+        backend.Refused = "one";
+        var second = Task.FromResult(default(InferenceOutcome));
+        log.OnWarning = () =>
+        {
+            backend.Refused = null;
+            second = one.InferAsync(SessionBench.Request(2), Token).AsTask();
+        };
+
+        var first = await one.InferAsync(SessionBench.Request(1), Token);
+
+        Assert.Contains("could not be loaded", first.Reason);
+        await log.Warned;
+        Assert.Equal([2], SessionBench.Take(await second));
+    }
+
+    [Fact]
     public async Task A_change_of_plan_fails_no_request_that_waits_or_runs()
     {
         var backend = new FakeBackend("a");

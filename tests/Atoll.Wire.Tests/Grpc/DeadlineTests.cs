@@ -117,6 +117,32 @@ public sealed class DeadlineTests
         Assert.Equal(GrpcStatus.Unavailable, error.Status);
     }
 
+    [Theory]
+    [InlineData(50)]
+    [InlineData(10_000_000)]
+    public async Task Deadline_beyond_what_a_timer_holds_is_taken(int days)
+    {
+        await using var server = await EchoServer.StartAsync();
+
+        var reply = await server.SayAsync("a", new GrpcCallOptions { Timeout = TimeSpan.FromDays(days) });
+
+        Assert.Equal("a", reply.Text);
+    }
+
+    [Fact]
+    public async Task Every_call_is_told_by_the_status_that_it_ended_with()
+    {
+        var ended = new System.Collections.Concurrent.ConcurrentQueue<GrpcStatus>();
+        await using var server = await EchoServer.StartAsync(new GrpcHostOptions { OnEnded = ended.Enqueue });
+        var missing = new GrpcMethod<EchoRequest, EchoReply>(
+            EchoServer.Say.Service, "Nothing", GrpcMethodKind.Unary, EchoServer.Say.Request, EchoServer.Say.Response);
+
+        await server.SayAsync("a");
+        await Assert.ThrowsAsync<GrpcException>(() => server.Channel.UnaryAsync(missing, new EchoRequest(), null, Stop));
+
+        Assert.Equal([GrpcStatus.Ok, GrpcStatus.Unimplemented], ended);
+    }
+
     [Fact]
     public async Task Deadline_in_the_past_fails_at_once()
     {

@@ -73,9 +73,31 @@ public sealed class TransportTests
             Assert.Equal("again", (await server.SayAsync("again")).Text);
         }
 
+        await File.WriteAllTextAsync(path, "", Stop);
+        await Assert.ThrowsAsync<WireException>(() => EchoServer.StartAsync(new GrpcHostOptions { UnixSocket = path }));
+        Assert.True(File.Exists(path), "an empty file that is no socket was deleted");
         await File.WriteAllTextAsync(path, "kept", Stop);
         await Assert.ThrowsAsync<WireException>(() => EchoServer.StartAsync(new GrpcHostOptions { UnixSocket = path }));
         Assert.Equal("kept", await File.ReadAllTextAsync(path, Stop));
+        Directory.Delete(folder, true);
+    }
+
+    [Fact]
+    public async Task Socket_is_this_users_alone_before_anybody_can_connect()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows keeps no modes of files");
+        var folder = Directory.CreateTempSubdirectory("atoll-wire-").FullName;
+        var place = new System.Net.Sockets.UnixDomainSocketEndPoint(Path.Combine(folder, "grpc.sock"));
+        using (var bound = UnixSocketFile.Bind(place))
+        using (var client = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0))
+        {
+            var mode = OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(place.ToString());
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, mode);
+            await Assert.ThrowsAsync<System.Net.Sockets.SocketException>(
+                () => client.ConnectAsync(place, Stop).AsTask());
+        }
+
         Directory.Delete(folder, true);
     }
 

@@ -27,7 +27,7 @@ internal sealed class GrpcClientCall<TRequest, TResponse> : IAsyncDisposable
         _channel = channel;
         _options = options;
         _caller = caller;
-        _deadline = options.Timeout is { } timeout ? new CancellationTokenSource(timeout, channel.Clock) : null;
+        _deadline = options.Timeout is { } timeout ? GrpcTimeout.Start(timeout, channel.Clock) : null;
         _either = CancellationTokenSource.CreateLinkedTokenSource(caller, _deadline?.Token ?? CancellationToken.None);
         var encoding = options.Compression ?? channel.Compression;
         _content = new GrpcRequestContent<TRequest>(requests, method.Request, encoding);

@@ -30,6 +30,16 @@ internal static class GrpcTimeout
         return $"{MaxValue}H";
     }
 
+    /// <summary>
+    /// Is cancelled when the time has passed. Timers count whole milliseconds: it is rounded up, so that none fires
+    /// early, and bounded by what they can hold, which is 49 days.
+    /// </summary>
+    public static CancellationTokenSource Start(TimeSpan timeout, TimeProvider clock)
+    {
+        var milliseconds = double.Clamp(double.Ceiling(timeout.TotalMilliseconds), 0, uint.MaxValue - 2);
+        return new CancellationTokenSource(TimeSpan.FromMilliseconds(milliseconds), clock);
+    }
+
     /// <summary>False when the text has another form.</summary>
     public static bool TryDecode(string text, out TimeSpan timeout)
     {

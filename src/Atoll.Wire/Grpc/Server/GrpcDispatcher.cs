@@ -39,6 +39,7 @@ internal sealed partial class GrpcDispatcher(GrpcServices services, GrpcHostOpti
         {
             context.Response.Headers[GrpcHeaders.AcceptEncoding] = MessageEncoding.Accepted;
             ResponseTrailers.End(context, e.Status, e.Message);
+            options.OnEnded?.Invoke(e.Status);
             return;
         }
 
@@ -55,7 +56,7 @@ internal sealed partial class GrpcDispatcher(GrpcServices services, GrpcHostOpti
             rate.MinDataRate = null;
         }
 
-        using var deadline = head.Timeout is { } timeout ? Deadline(timeout) : null;
+        using var deadline = head.Timeout is { } timeout ? GrpcTimeout.Start(timeout, options.Clock) : null;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(
             context.RequestAborted, stopping, deadline?.Token ?? CancellationToken.None);
         var frames = new FrameReader(context.Request.BodyReader, new FrameRules(
@@ -67,6 +68,7 @@ internal sealed partial class GrpcDispatcher(GrpcServices services, GrpcHostOpti
                 ? interceptor(call, () => handler.RunAsync(call))
                 : handler.RunAsync(call));
             await call.EndAsync(GrpcStatus.Ok, "");
+            options.OnEnded?.Invoke(GrpcStatus.Ok);
         }
         catch (Exception e)
         {
@@ -78,23 +80,18 @@ internal sealed partial class GrpcDispatcher(GrpcServices services, GrpcHostOpti
         }
     }
 
-    private CancellationTokenSource Deadline(TimeSpan timeout)
-    {
-        // Timers count whole milliseconds; rounded up, so that none fires early, and within what they can hold.
-        var milliseconds = double.Min(double.Ceiling(timeout.TotalMilliseconds), uint.MaxValue - 2);
-        return new CancellationTokenSource(TimeSpan.FromMilliseconds(milliseconds), options.Clock);
-    }
-
     private async Task FailAsync(HttpContext context, GrpcCall call, Exception exception, bool late)
     {
         if (context.RequestAborted.IsCancellationRequested)
         {
             // Nobody is there to read a status.
             context.Abort();
+            options.OnEnded?.Invoke(GrpcStatus.Cancelled);
             return;
         }
 
         var failure = Describe(call, exception, late);
+        options.OnEnded?.Invoke(failure.Status);
         await call.EndAsync(failure.Status, failure.Message, failure.Trailers);
     }
 

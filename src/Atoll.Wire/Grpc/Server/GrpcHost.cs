@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -41,7 +42,10 @@ public sealed class GrpcHost : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure).UseSockets(sockets =>
+            sockets.CreateBoundListenSocket = place => place is UnixDomainSocketEndPoint file
+                ? UnixSocketFile.Bind(file)
+                : SocketTransportOptions.CreateDefaultBoundListenSocket(place));
         _app = builder.Build();
         _app.Run(context => dispatcher.HandleAsync(context, _stopping.Token));
     }
@@ -65,11 +69,6 @@ public sealed class GrpcHost : IAsyncDisposable
         catch (Exception e) when (e is IOException or SocketException)
         {
             throw Unavailable(e);
-        }
-
-        if (_options.UnixSocket is { } file)
-        {
-            UnixSocketFile.Restrict(file);
         }
 
         var addresses = _app.Services.GetRequiredService<IServer>().Features

@@ -30,6 +30,9 @@ public sealed record GrpcHostOptions
     /// <summary>Calls at once on one connection. Default 256.</summary>
     public int MaxCallsPerConnection { get; init; } = 256;
 
+    /// <summary>Told the status of each call that ended; null = nobody is.</summary>
+    public Action<GrpcStatus>? OnEnded { get; init; }
+
     /// <summary>Runs around each call; null = nothing does.</summary>
     public GrpcInterceptor? Interceptor { get; init; }
 

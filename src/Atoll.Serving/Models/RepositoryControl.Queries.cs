@@ -83,7 +83,8 @@ internal sealed partial class RepositoryControl
     /// <summary>Loads queries again that were unloaded with a model, where all their models are there now.</summary>
     private async Task BringBackAsync()
     {
-        foreach (var query in repository.Entries.Where(entry => entry is { AwaitsModel: true, IsIdle: true }).ToArray())
+        ModelEntry[] away = [.. repository.Entries.Where(entry => entry is { AwaitsModel: true, IsIdle: true })];
+        foreach (var query in away)
         {
             await _gates.RunAsync(
                 query.Name,
@@ -94,6 +95,6 @@ internal sealed partial class RepositoryControl
         }
     }
 
-    /// <summary>What became of loading a version: a reason when it failed, and the entry that it took the place of.</summary>
+    /// <summary>What became of loading a version: why it failed, or the entry that it took the place of.</summary>
     private readonly record struct VersionLoad(string? Reason, ModelEntry? Before = null, bool IsNew = false);
 }

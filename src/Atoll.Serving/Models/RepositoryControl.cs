@@ -23,7 +23,7 @@ internal sealed partial class RepositoryControl(
     ModelRepository repository, ModelCatalog catalog, IModelLoader loader, ServingOptions options,
     RepositoryServices services) : IDisposable
 {
-    /// <summary>Models that are remembered, and versions of one; those that are not served are forgotten first.</summary>
+    /// <summary>Models that are remembered, and versions of one; what is not served is forgotten first.</summary>
     internal const int MostModels = 4096;
     internal const int MostVersions = 128;
 

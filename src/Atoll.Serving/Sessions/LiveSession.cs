@@ -223,8 +223,6 @@ internal sealed class LiveSession
                 {
                     Queued = started - live.Arrival, BatchSize = batch.Rows, IsCountedElsewhere = !isFirst,
                 });
-
-                // The batch counts once, with the first request that gets an answer from it.
                 isFirst &= status != InferenceStatus.Completed;
             }
 
@@ -313,8 +311,7 @@ internal sealed class LiveSession
 
     private void Wake()
     {
-        var seats = _seats;
-        foreach (var seat in seats)
+        foreach (var seat in _seats)
         {
             if (!TryPeek(out _, out _))
             {

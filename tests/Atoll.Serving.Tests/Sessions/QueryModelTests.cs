@@ -39,7 +39,8 @@ public sealed class QueryModelTests : IAsyncLifetime
         {
             SampleModels.Create("vgg19", Path.Combine(_folder.FullName, $"{name}.onnx"),
                 new SampleModelOptions { Width = 0.02, Image = 32, Batch = 0 });
-            await WriteAsync($"{name}.config.json", """{"class":"real_time","max_batch_size":2,"objective_ms":60000}""");
+            await WriteAsync(
+                $"{name}.config.json", """{"class":"real_time","max_batch_size":2,"objective_ms":60000}""");
         }
 
         await WriteAsync("both.query.yaml", Query);

@@ -138,7 +138,8 @@ public sealed class DeadlineTests
             EchoServer.Say.Service, "Nothing", GrpcMethodKind.Unary, EchoServer.Say.Request, EchoServer.Say.Response);
 
         await server.SayAsync("a");
-        await Assert.ThrowsAsync<GrpcException>(() => server.Channel.UnaryAsync(missing, new EchoRequest(), null, Stop));
+        await Assert.ThrowsAsync<GrpcException>(
+            () => server.Channel.UnaryAsync(missing, new EchoRequest(), null, Stop));
 
         Assert.Equal([GrpcStatus.Ok, GrpcStatus.Unimplemented], ended);
     }

@@ -134,6 +134,10 @@ internal sealed class DisbBench : IDisposable
             RtP99Increase = Median((r, m) => (m.QuantileMs(0.99) / r.AloneP99) - 1),
             NoiseMeanIncrease = Median((r, _) => Math.Abs((r.Again.MeanMs / r.Alone.MeanMs) - 1)),
             NoiseP99Increase = Median((r, _) => Math.Abs((r.Again.QuantileMs(0.99) / r.Alone.QuantileMs(0.99)) - 1)),
+            RtMeanIncreasePooled = (PooledMean(rounds, r => [r.Loaded[mode]]) /
+                PooledMean(rounds, r => [r.Alone, r.Again])) - 1,
+            NoiseMeanIncreasePooled =
+                Math.Abs((PooledMean(rounds, r => [r.Again]) / PooledMean(rounds, r => [r.Alone])) - 1),
             RtP99IncreasePooled = (PooledP99(rounds, r => [r.Loaded[mode]]) /
                 PooledP99(rounds, r => [r.Alone, r.Again])) - 1,
             NoiseP99IncreasePooled =
@@ -150,9 +154,14 @@ internal sealed class DisbBench : IDisposable
         };
     }
 
-    private static double PooledP99(Round[] rounds, Func<Round, DisbMeasurement[]> phases) => Percentiles.Of(
-        [.. rounds.SelectMany(phases).SelectMany(phase => phase.RealTimeMs).SelectMany(client => client).Order()],
-            0.99);
+    private static double PooledMean(Round[] rounds, Func<Round, DisbMeasurement[]> phases) =>
+        Pooled(rounds, phases).Average();
+
+    private static double PooledP99(Round[] rounds, Func<Round, DisbMeasurement[]> phases) =>
+        Percentiles.Of([.. Pooled(rounds, phases).Order()], 0.99);
+
+    private static IEnumerable<double> Pooled(Round[] rounds, Func<Round, DisbMeasurement[]> phases) =>
+        rounds.SelectMany(phases).SelectMany(phase => phase.RealTimeMs).SelectMany(client => client);
 
     /// <summary>
     /// Best-effort work per second: inferences weighted by what one costs alone, so that a shifted mix counts right.

@@ -53,6 +53,15 @@ internal sealed record DisbRow
     public required double NoiseP99Increase { get; init; }
 
     /// <summary>
+    /// Mean of all loaded requests over the mean of all alone ones, minus 1: with many short repetitions the machine's
+    /// drift between phases averages out, which the median of pairs keeps.
+    /// </summary>
+    public required double RtMeanIncreasePooled { get; init; }
+
+    /// <summary>The same between the alone runs before and those after the loaded ones.</summary>
+    public required double NoiseMeanIncreasePooled { get; init; }
+
+    /// <summary>
     /// p99 of all loaded requests over p99 of all alone ones, minus 1: many short repetitions give it enough samples.
     /// </summary>
     public required double RtP99IncreasePooled { get; init; }

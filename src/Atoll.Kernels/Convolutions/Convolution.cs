@@ -23,7 +23,7 @@ public static class Convolution
 
         if (w.IsDepthwise)
         {
-            return [DepthwiseKernel.Create(name, x, w, y, g, epilogue)];
+            return [DepthwiseKernel.Create(name, x, new DepthwiseLayer(w, g, epilogue), y)];
         }
 
         var groups = Enumerable.Range(0, w.Groups);
@@ -47,6 +47,43 @@ public static class Convolution
         }
 
         return WinogradKernel.Create(name, x, w, y, g, epilogue);
+    }
+
+    /// <summary>
+    /// A depthwise convolution with the pointwise one before it, whose output is written nowhere, and with the means of
+    /// its output.
+    /// </summary>
+    /// <exception cref="ArgumentException">Shapes or strides that do not fit.</exception>
+    public static CpuKernel CreateDepthwise(string name, TensorRef x, DepthwiseLayer layer, TensorRef y)
+    {
+        ArgumentNullException.ThrowIfNull(layer);
+        var (w, g, expansion) = (layer.Weights, layer.Geometry, layer.Expansion);
+        Check(name, x, y, expansion?.InputChannels ?? w.InputChannels, w.OutputChannels);
+        if (!w.IsDepthwise || y.Shape[1] != g.OutputHeight(x.Shape[1], w.KernelHeight)
+            || y.Shape[2] != g.OutputWidth(x.Shape[2], w.KernelWidth) || y.Shape[0] != x.Shape[0]
+            || expansion is { IsDepthwise: true } or { Groups: > 1 } or { KernelHeight: > 1 } or { KernelWidth: > 1 }
+            || (expansion != null && expansion.OutputChannels != w.InputChannels)
+            || (layer.Means != null && !layer.Means.Shape.AsSpan().SequenceEqual(
+                [x.Shape[0], DepthwiseKernel.PlanOf(layer, y).RowParts, 1, w.OutputChannels])))
+        {
+            throw new ArgumentException($"{name}: {x} by {expansion?.Shape} and {w.Shape} with {g} does not give {y}");
+        }
+
+        return DepthwiseKernel.Create(name, x, layer, y);
+    }
+
+    /// <summary>Parts into which a depthwise kernel cuts the height of its output.</summary>
+    /// <param name="output">[N, H, W, C] of the result.</param>
+    /// <param name="window">Height and width of the filters.</param>
+    /// <param name="g">Strides, borders and dilations.</param>
+    /// <param name="expansion">Input channels of the pointwise convolution before, or 0.</param>
+    public static int DepthwiseParts(
+        IReadOnlyList<int> output, IReadOnlyList<long> window, ConvolutionGeometry g, int expansion)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        ArgumentNullException.ThrowIfNull(window);
+        ArgumentNullException.ThrowIfNull(g);
+        return DepthwisePlan.Choose(output, (int)(window[0] * window[1]), g, expansion).RowParts;
     }
 
     internal static void Check(string name, TensorRef x, TensorRef y, int inputChannels, int outputChannels)

@@ -37,8 +37,13 @@ public sealed unsafe class ConvolutionWeights : IPackedWeights
 
     internal bool IsDepthwise => _depthwise != null;
 
-    /// <summary>[KernelHeight KernelWidth + 1][channels]: the taps, then the bias.</summary>
+    /// <summary>
+    /// [channels / lanes][KernelHeight KernelWidth + 1][lanes]: for each register of channels the taps, then the bias;
+    /// zeros beyond the last channel.
+    /// </summary>
     internal float* Depthwise => _depthwise;
+
+    internal SimdLevel Level { get; } = SimdSupport.Current;
 
     internal PackedPanels Group(int group) => _panels[group];
 
@@ -89,16 +94,19 @@ public sealed unsafe class ConvolutionWeights : IPackedWeights
 
     private static float* PackDepthwise(ReadOnlySpan<float> oihw, WeightShape shape, ReadOnlySpan<float> bias)
     {
-        int taps = shape.KernelHeight * shape.KernelWidth, channels = shape.OutputChannels;
-        var packed = (float*)NativeMemory.AlignedAlloc((nuint)((taps + 1) * channels * sizeof(float)), 64);
-        for (var channel = 0; channel < channels; channel++)
+        int taps = shape.KernelHeight * shape.KernelWidth, lanes = SimdSupport.LanesOf(SimdSupport.Current);
+        var floats = (shape.OutputChannels + lanes - 1) / lanes * lanes * (taps + 1);
+        var packed = (float*)NativeMemory.AlignedAlloc((nuint)(floats * sizeof(float)), 64);
+        NativeMemory.Clear(packed, (nuint)(floats * sizeof(float)));
+        for (var channel = 0; channel < shape.OutputChannels; channel++)
         {
+            var target = packed + (nint)(channel / lanes) * (taps + 1) * lanes + channel % lanes;
             for (var tap = 0; tap < taps; tap++)
             {
-                packed[tap * channels + channel] = oihw[channel * taps + tap];
+                target[tap * lanes] = oihw[channel * taps + tap];
             }
 
-            packed[taps * channels + channel] = bias.IsEmpty ? 0 : bias[channel];
+            target[taps * lanes] = bias.IsEmpty ? 0 : bias[channel];
         }
 
         return packed;

@@ -2,308 +2,285 @@ using Atoll.Devices;
 
 namespace Atoll.Kernels;
 
+/// <summary>A depthwise layer, and what of its neighbours is computed with it.</summary>
+/// <param name="Weights">One filter per channel.</param>
+/// <param name="Geometry">Strides, borders and dilations.</param>
+/// <param name="Epilogue">What happens to the sums.</param>
+public sealed record DepthwiseLayer(ConvolutionWeights Weights, ConvolutionGeometry Geometry, Epilogue Epilogue)
+{
+    /// <summary>The pointwise convolution that makes the filter's input, or null.</summary>
+    public ConvolutionWeights? Expansion { get; init; }
+
+    /// <summary>How the expansion ends.</summary>
+    public Activation ExpansionActivation { get; init; }
+
+    /// <summary>
+    /// Where the means over the image go, [N, parts, 1, C]: each part's share, to be summed. Null: nowhere.
+    /// </summary>
+    public TensorRef? Means { get; init; }
+}
+
 /// <summary>Makes depthwise kernels of the current level.</summary>
 internal static class DepthwiseKernel
 {
-    public static CpuKernel Create(
-        string name, TensorRef x, ConvolutionWeights w, TensorRef y, ConvolutionGeometry g, Epilogue epilogue)
+    public static CpuKernel Create(string name, TensorRef x, DepthwiseLayer layer, TensorRef y)
     {
-        var accesses = epilogue.Accesses(x, y);
-        return SimdSupport.Current switch
+        BufferAccess[] accesses = [.. layer.Epilogue.Accesses(x, y), .. layer.Means is { } m ? [m.Writes()]
+            : Array.Empty<BufferAccess>()];
+        var plan = PlanOf(layer, y);
+        return layer.Weights.Level switch
         {
-            SimdLevel.Vector512 => new DepthwiseKernel<Lanes16>(name, x, w, y, g, epilogue, accesses),
-            SimdLevel.Vector256 => new DepthwiseKernel<Lanes8>(name, x, w, y, g, epilogue, accesses),
-            _ => new DepthwiseKernel<Lanes1>(name, x, w, y, g, epilogue, accesses),
+            SimdLevel.Vector512 => new DepthwiseKernel<Lanes16>(name, x, layer, y, plan, accesses),
+            SimdLevel.Vector256 => new DepthwiseKernel<Lanes8>(name, x, layer, y, plan, accesses),
+            _ => new DepthwiseKernel<Lanes1>(name, x, layer, y, plan, accesses),
         };
     }
+
+    public static DepthwisePlan PlanOf(DepthwiseLayer layer, TensorRef y) => DepthwisePlan.Choose(
+        y.Shape, layer.Weights.KernelHeight * layer.Weights.KernelWidth, layer.Geometry,
+        layer.Expansion?.InputChannels ?? 0);
 }
 
 /// <summary>
-/// One filter per channel, a register of channels at a time. Inside the borders four neighbouring outputs go together,
-/// so that each tap is loaded once for all. A block is some output rows of one image.
+/// One filter per channel. A block takes some lines of a panel of channels at a time: the inputs come into a strip in the
+/// near cache, copied or made by the pointwise convolution before, a few lines at once, and the lines of outputs follow
+/// as soon as their inputs are there.
 /// </summary>
-internal sealed unsafe class DepthwiseKernel<TLanes>(string name, TensorRef x, ConvolutionWeights w, TensorRef y,
-    ConvolutionGeometry g, Epilogue epilogue, BufferAccess[] accesses)
-    : CpuKernel(name, y.Shape[0] * PartsOf(w, y), accesses)
+internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
     where TLanes : struct, ILanes<TLanes>
 {
-    // Narrow images are mostly border: it is cheaper to copy them with zeros around them.
-    private const int CopiedColumnsMax = 34;
-    private const int RowsMax = 14;
+    // Lines that are made at once should still be in the nearest cache when they are read.
+    private const int NearBytes = 20 << 10;
 
-    // Short, so that a small layer still has work for several units.
-    private const double BlockMicroseconds = 8;
+    private readonly ImageView _x;
+    private readonly ImageView _y;
+    private readonly ImageView _residual;
+    private readonly ImageView _means;
+    private readonly DepthwisePlan _plan;
+    private readonly ConvolutionGeometry _g;
+    private readonly StripSource _source;
+    private readonly DepthwiseLine _line;
+    private readonly delegate*<in DepthwiseLine, void> _taps;
+    private readonly delegate*<float*, nint, float, float, void> _activation;
+    private readonly Activation _function;
+    private readonly float* _weights;
+    private readonly bool _isDirect;
 
-    private readonly ImageView _x = ImageView.Of(x);
-    private readonly ImageView _y = ImageView.Of(y);
-    private readonly ImageView _residual = epilogue.Residual is { } r ? ImageView.Of(r) : default;
-    private readonly OutputLimits _limits = OutputLimits.Of(epilogue.Activation);
-    private readonly delegate*<float*, nint, float, float, void> _activation =
-        OutputLimits.Of(epilogue.Activation).Applies ? null : ActivationFunctions.Of<TLanes>(epilogue.Activation.Kind);
-    private readonly Activation _function = epilogue.Activation;
-    private readonly float* _weights = w.Depthwise;
-    private readonly int _kernelHeight = w.KernelHeight;
-    private readonly int _kernelWidth = w.KernelWidth;
-    private readonly int _parts = PartsOf(w, y);
+    // The strip: the input lines of a part, with the columns of both borders. Lines that a window spans; lines that are
+    // made at once.
+    private readonly int _span;
+    private readonly int _columns;
+    private readonly int _linesAtOnce;
 
-    // Width and stride of windows whose neighbours share inputs; without dilation.
-    private readonly (int Width, int Stride) _sharing = g.DilationWidth == 1 ? (w.KernelWidth, g.StrideWidth) : (0, 0);
+    public DepthwiseKernel(string name, TensorRef x, DepthwiseLayer layer, TensorRef y, DepthwisePlan plan,
+        BufferAccess[] accesses)
+        : base(name, plan.Blocks, accesses)
+    {
+        var w = layer.Weights;
+        (_x, _y, _plan, _g) = (ImageView.Of(x), ImageView.Of(y), plan, layer.Geometry);
+        _weights = w.Depthwise;
+        _residual = layer.Epilogue.Residual is { } r ? ImageView.Of(r) : default;
+        _means = layer.Means is { } m ? ImageView.Of(m) : default;
+        _span = (w.KernelHeight - 1) * _g.DilationHeight + 1;
+        _columns = Math.Max(_g.PadLeft + _x.Width, (Math.Max(_y.Width, DepthwiseLine.Together) - 1) * _g.StrideWidth
+            + (w.KernelWidth - 1) * _g.DilationWidth + 1);
+        _linesAtOnce = Math.Max(
+            _g.StrideHeight, Math.Min(StripLines, NearBytes / (LinePitch * sizeof(float)) - _span + 1));
+        _source = layer.Expansion is { } expansion
+            ? new ExpandedStrip<TLanes>(_x, expansion.Group(0), layer.ExpansionActivation,
+                Math.Max(_span, _linesAtOnce + _g.StrideHeight))
+            : new CopiedStrip<TLanes>(_x);
+        _function = layer.Epilogue.Activation;
+        var limits = OutputLimits.Of(_function);
+        _isDirect = _residual.Start == null && _means.Start == null && _y.Width >= DepthwiseLine.Together
+            && (limits.Applies || _function.Kind == ActivationKind.None);
+        _activation = _isDirect ? null : ActivationFunctions.Of<TLanes>(_function.Kind);
+        _taps = (_g.StrideWidth, _g.DilationWidth, w.KernelWidth) switch
+        {
+            (1, 1, 3) => &DepthwiseLine.Three<TLanes>,
+            (1, 1, 5) => &DepthwiseLine.Five<TLanes>,
+            _ => &DepthwiseLine.Any<TLanes>,
+        };
+        _line = new DepthwiseLine
+        {
+            TapLine = LinePitch * _g.DilationHeight, TapStep = Strip<TLanes>.Pixel * _g.DilationWidth,
+            Step = Strip<TLanes>.Pixel * _g.StrideWidth, Height = w.KernelHeight, Width = w.KernelWidth,
+            Count = _y.Width,
+            Low = _isDirect && limits.Applies ? limits.Low : float.NegativeInfinity,
+            High = _isDirect && limits.Applies ? limits.High : float.PositiveInfinity,
+        };
+    }
 
-    public override double EstimatedBlockMicroseconds => LineMicroseconds(w, y) * y.Shape[1] / _parts;
+    public override double EstimatedBlockMicroseconds => _plan.Microseconds;
 
-    // Inputs with their border zeros: rows of a block, columns, a register of channels.
-    private readonly int _copiedColumns = (y.Shape[2] - 1) + (w.KernelWidth - 1) * g.DilationWidth + 1;
-    private readonly int _copiedRows = (y.Shape[1] + PartsOf(w, y) - 1) / PartsOf(w, y)
-        + (w.KernelHeight - 1) * g.DilationHeight;
+    public override int ScratchBytes => OwnBytes + _source.ScratchBytes;
 
-    private bool Copies =>
-        g is { StrideHeight: 1, StrideWidth: 1 } && _copiedColumns <= CopiedColumnsMax && _y.Width >= 4;
+    private int LinePitch => _columns * Strip<TLanes>.Pixel;
 
-    public override int ScratchBytes => Copies ? sizeof(float) * TLanes.Count * _copiedColumns * _copiedRows : 0;
+    private int StripLines => (_plan.MaxRows - 1) * _g.StrideHeight + _span;
+
+    private int ResultPitch => Math.Max(_y.Width, DepthwiseLine.Together) * TLanes.Count;
+
+    // The strip, the sums of a panel and a line of results; the source's memory follows.
+    private int OwnBytes => sizeof(float) * (StripLines * LinePitch + Strip<TLanes>.Pixel + ResultPitch) + 63 & ~63;
 
     public override void RunBlock(int block, BlockContext context)
     {
-        var (first, last) = BlockSplit.Part(_y.Height, _parts, block % _parts);
-        if (Copies)
+        var part = _plan.Part(block);
+        ClearBorders((float*)context.Scratch);
+        for (var panel = part.FirstPanel; panel < part.LastPanel; panel++)
         {
-            RunCopied(block / _parts, first, last, context);
-            return;
-        }
-
-        for (var row = first; row < last; row++)
-        {
-            if (!Line(block / _parts, row, context))
+            if (!Panel(part, panel, context))
             {
                 return;
             }
         }
     }
 
-    private void RunCopied(int image, int first, int last, BlockContext context)
+    private void ClearBorders(float* strip)
     {
-        var channel = 0;
-        for (; channel + TLanes.Count <= _y.Channels; channel += TLanes.Count)
+        int before = _g.PadLeft * Strip<TLanes>.Pixel, after = (_g.PadLeft + _x.Width) * Strip<TLanes>.Pixel;
+        for (var line = 0; line < StripLines; line++, strip += LinePitch)
         {
-            Copied<TLanes>(image, (first, last), channel, (float*)context.Scratch);
-            if (context.Yield())
-            {
-                return;
-            }
-        }
-
-        for (; channel < _y.Channels; channel++)
-        {
-            Copied<Lanes1>(image, (first, last), channel, (float*)context.Scratch);
-            if (context.Yield())
-            {
-                return;
-            }
-        }
-
-        for (var row = first; row < last; row++)
-        {
-            if (!Activate(_y.At(image, row, 0), context))
-            {
-                return;
-            }
+            new Span<float>(strip, before).Clear();
+            new Span<float>(strip + after, LinePitch - after).Clear();
         }
     }
 
-    private void Copied<T>(int image, (int First, int Last) rows, int channel, float* scratch)
-        where T : struct, ILanes<T>
+    private bool Panel(in DepthwisePart part, int panel, BlockContext context)
     {
-        nint rowStep = (nint)_copiedColumns * T.Count;
-        var last = rows.Last - rows.First + (_kernelHeight - 1) * g.DilationHeight;
-        for (var row = 0; row < last; row++)
+        var sums = (float*)context.Scratch + (nint)StripLines * LinePitch;
+        new Span<float>(sums, Strip<TLanes>.Pixel).Clear();
+        int made = 0, lines = (part.LastRow - 1 - part.FirstRow) * _g.StrideHeight + _span;
+        for (var row = part.FirstRow; row < part.LastRow;)
         {
-            CopyLine<T>(image, rows.First - g.PadTop + row, channel, scratch + row * rowStep);
+            var needed = (row - part.FirstRow) * _g.StrideHeight + _span;
+            // Whole steps, so that as many lines of outputs follow.
+            var wanted = Math.Min(lines, Math.Max(needed, made + _linesAtOnce / _g.StrideHeight * _g.StrideHeight));
+            if (!Make(part, panel, made, wanted, context))
+            {
+                return false;
+            }
+
+            made = wanted;
+            var last = Math.Min(part.LastRow, part.FirstRow + (made - _span) / _g.StrideHeight + 1);
+            if (!Write(part, panel, row, last, sums, context))
+            {
+                return false;
+            }
+
+            row = last;
         }
 
-        var window = new DepthwiseWindow
+        if (_means.Start != null)
         {
-            Weights = _weights + channel, Rows = _kernelHeight, RowStep = rowStep * g.DilationHeight,
-            Pixel = T.Count * g.DilationWidth, OutputStep = T.Count, Channels = _y.Channels,
+            StoreMeans(part, panel, sums);
+        }
+
+        return true;
+    }
+
+    /// <summary>Makes lines first to last - 1 of the strip: zeros where they lie outside the image.</summary>
+    private bool Make(in DepthwisePart part, int panel, int first, int last, BlockContext context)
+    {
+        var top = part.FirstRow * _g.StrideHeight - _g.PadTop;
+        var inner = (float*)context.Scratch + _g.PadLeft * Strip<TLanes>.Pixel;
+        int begin = Math.Clamp(-top, first, last), end = Math.Clamp(_x.Height - top, begin, last);
+        for (var line = first; line < last; line++)
+        {
+            if (line < begin || line >= end)
+            {
+                new Span<float>(inner + (nint)line * LinePitch, _x.Width * Strip<TLanes>.Pixel).Clear();
+            }
+        }
+
+        var lines = new StripLines
+        {
+            Image = part.Image, Row = top + begin, Count = end - begin, Panel = panel,
+            Target = inner + (nint)begin * LinePitch, Pitch = LinePitch,
         };
-        for (var row = rows.First; row < rows.Last; row++)
-        {
-            var target = _y.At(image, row, 0);
-            var residual = _residual.Start == null ? null : _residual.At(image, row, 0);
-            // The last four may repeat outputs of the four before them.
-            for (var column = 0; column < _y.Width; column += 4)
-            {
-                var start = Math.Min(column, _y.Width - 4);
-                window.Source = scratch + (row - rows.First) * rowStep + start * T.Count;
-                StoreFour<T>(window, target, residual, channel, start);
-            }
-        }
+        return _source.Make(lines, context.Scratch + OwnBytes, context);
     }
 
-    private void CopyLine<T>(int image, int row, int channel, float* target) where T : struct, ILanes<T>
+    private bool Write(in DepthwisePart part, int panel, int first, int last, float* sums, BlockContext context)
     {
-        for (var column = -g.PadLeft; column < _copiedColumns - g.PadLeft; column++, target += T.Count)
+        var results = sums + Strip<TLanes>.Pixel;
+        var line = _line;
+        var channel = panel * Strip<TLanes>.Pixel;
+        for (var inPanel = 0; inPanel < Strip<TLanes>.Pixel && channel < _y.Channels;
+            inPanel += TLanes.Count, channel += TLanes.Count)
         {
-            var inside = (uint)row < (uint)_x.Height && (uint)column < (uint)_x.Width;
-            T.Store(inside ? T.Load(_x.At(image, row, column) + channel) : T.Create(0f), target);
-        }
-    }
-
-    private bool Line(int image, int row, BlockContext context)
-    {
-        var top = row * g.StrideHeight - g.PadTop;
-        int firstTap = 0, lastTap = _kernelHeight;
-        while (firstTap < lastTap && top + firstTap * g.DilationHeight < 0)
-        {
-            firstTap++;
-        }
-
-        while (lastTap > firstTap && top + (lastTap - 1) * g.DilationHeight >= _x.Height)
-        {
-            lastTap--;
-        }
-
-        var taps = new Taps(_x.At(image, top, -g.PadLeft), firstTap, lastTap);
-        var target = _y.At(image, row, 0);
-        var residual = _residual.Start == null ? null : _residual.At(image, row, 0);
-        var channel = 0;
-        for (; channel + TLanes.Count <= _y.Channels; channel += TLanes.Count)
-        {
-            Channels<TLanes>(taps, target, residual, channel);
-            if (context.Yield())
+            var isDirect = _isDirect && channel + TLanes.Count <= _y.Channels;
+            line.Weights = _weights + (nint)channel * (line.Height * line.Width + 1);
+            line.TargetPitch = isDirect ? (nint)_y.PixelPitch : TLanes.Count;
+            line.Source = (float*)context.Scratch + (nint)(first - part.FirstRow) * _g.StrideHeight * LinePitch + inPanel;
+            var target = _y.At(part.Image, first, 0) + channel;
+            for (var row = first; row < last; row++)
             {
-                return false;
-            }
-        }
+                line.Target = isDirect ? target : results;
+                _taps(line);
+                if (!isDirect)
+                {
+                    Finish(part.Image, row, channel, results, sums + inPanel);
+                }
 
-        for (; channel < _y.Channels; channel++)
-        {
-            Channels<Lanes1>(taps, target, residual, channel);
-            if (context.Yield())
-            {
-                return false;
-            }
-        }
-
-        return Activate(target, context);
-    }
-
-    private bool Activate(float* target, BlockContext context)
-    {
-        if (_activation == null)
-        {
-            return true;
-        }
-
-        for (var column = 0; column < _y.Width; column++)
-        {
-            _activation(target + column * _y.PixelPitch, _y.Channels, _function.Alpha, _function.Beta);
-            if (context.Yield())
-            {
-                return false;
+                line.Source += (nint)_g.StrideHeight * LinePitch;
+                target += _y.RowPitch;
+                if (context.Yield())
+                {
+                    return false;
+                }
             }
         }
 
         return true;
     }
 
-    private void Channels<T>(in Taps taps, float* target, float* residual, int channel) where T : struct, ILanes<T>
+    /// <summary>What cannot be done while results are in registers.</summary>
+    private void Finish(int image, int row, int channel, float* results, float* sums)
     {
-        int span = (_kernelWidth - 1) * g.DilationWidth, column = 0;
-        while (column < _y.Width)
+        var channels = Math.Min(TLanes.Count, _y.Channels - channel);
+        for (var column = 0; _residual.Start != null && column < _y.Width; column++)
         {
-            var left = column * g.StrideWidth - g.PadLeft;
-            // The fourth output's window must end inside too.
-            if (left >= 0 && column + 4 <= _y.Width && left + 3 * g.StrideWidth + span < _x.Width)
+            var residual = _residual.At(image, row, column) + channel;
+            for (var i = 0; i < channels; i++)
             {
-                Four<T>(taps, target, residual, channel, column);
-                column += 4;
-                continue;
-            }
-
-            One<T>(taps, target, residual, channel, column);
-            column++;
-        }
-    }
-
-    private void Four<T>(in Taps taps, float* target, float* residual, int channel, int column)
-        where T : struct, ILanes<T>
-    {
-        var window = new DepthwiseWindow
-        {
-            Source = taps.Source + taps.First * g.DilationHeight * _x.RowPitch
-                + column * _x.PixelPitch * g.StrideWidth + channel,
-            Weights = _weights + taps.First * _kernelWidth * _y.Channels + channel,
-            Rows = taps.Last - taps.First,
-            RowStep = (nint)(g.DilationHeight * _x.RowPitch),
-            Pixel = (nint)_x.PixelPitch * g.DilationWidth,
-            OutputStep = (nint)_x.PixelPitch * g.StrideWidth,
-            Channels = _y.Channels,
-        };
-        StoreFour<T>(window, target, residual, channel, column);
-    }
-
-    private void StoreFour<T>(in DepthwiseWindow window, float* target, float* residual, int channel, int column)
-        where T : struct, ILanes<T>
-    {
-        var bias = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
-        var (s0, s1, s2, s3) = _sharing switch
-        {
-            (3, 1) => DepthwiseWindow.Three(window, bias),
-            (3, 2) => DepthwiseWindow.ThreeByTwo(window, bias),
-            (5, 1) => DepthwiseWindow.Five(window, bias),
-            _ => DepthwiseWindow.Any(window, _kernelWidth, bias),
-        };
-        Store(s0, target, residual, column, channel);
-        Store(s1, target, residual, column + 1, channel);
-        Store(s2, target, residual, column + 2, channel);
-        Store(s3, target, residual, column + 3, channel);
-    }
-
-    private void One<T>(in Taps taps, float* target, float* residual, int channel, int column)
-        where T : struct, ILanes<T>
-    {
-        var left = column * g.StrideWidth - g.PadLeft;
-        var sum = T.Load(_weights + _kernelHeight * _kernelWidth * _y.Channels + channel);
-        for (var ky = taps.First; ky < taps.Last; ky++)
-        {
-            for (var kx = 0; kx < _kernelWidth; kx++)
-            {
-                var at = left + kx * g.DilationWidth;
-                if (at >= 0 && at < _x.Width)
-                {
-                    var source = taps.Source + ky * g.DilationHeight * _x.RowPitch + (at + g.PadLeft) * _x.PixelPitch;
-                    sum = T.Fma(T.Load(source + channel),
-                        T.Load(_weights + (ky * _kernelWidth + kx) * _y.Channels + channel), sum);
-                }
+                results[column * TLanes.Count + i] += residual[i];
             }
         }
 
-        Store(sum, target, residual, column, channel);
-    }
-
-    private void Store<T>(T sum, float* target, float* residual, int column, int channel) where T : struct, ILanes<T>
-    {
-        if (residual != null)
+        if (_activation != null)
         {
-            sum += T.Load(residual + column * _residual.PixelPitch + channel);
+            _activation(results, (nint)_y.Width * TLanes.Count, _function.Alpha, _function.Beta);
         }
 
-        T.Store(_limits.Apply(sum), target + column * _y.PixelPitch + channel);
+        var sum = TLanes.Load(sums);
+        var target = _y.At(image, row, 0) + channel;
+        for (var column = 0; column < _y.Width; column++, results += TLanes.Count, target += _y.PixelPitch)
+        {
+            var result = TLanes.Load(results);
+            sum += result;
+            if (channels == TLanes.Count)
+            {
+                TLanes.Store(result, target);
+            }
+            else
+            {
+                new ReadOnlySpan<float>(results, channels).CopyTo(new Span<float>(target, channels));
+            }
+        }
+
+        TLanes.Store(sum, sums);
     }
 
-    private static double LineMicroseconds(ConvolutionWeights w, TensorRef y) =>
-        2.0 * w.KernelHeight * w.KernelWidth * y.Shape[2] * y.Shape[3] / 45e3;
-
-    private static int PartsOf(ConvolutionWeights w, TensorRef y) =>
-        (int)Math.Clamp(Math.Ceiling(Math.Max(LineMicroseconds(w, y) * y.Shape[1] / BlockMicroseconds,
-            y.Shape[1] / (double)RowsMax)), 1, y.Shape[1]);
-
-    /// <summary>Where the window of column 0 starts, and the kernel rows that lie inside the image.</summary>
-    private readonly struct Taps(float* source, int first, int last)
+    private void StoreMeans(in DepthwisePart part, int panel, float* sums)
     {
-        public float* Source { get; } = source;
-
-        public int First { get; } = first;
-
-        public int Last { get; } = last;
+        var channel = panel * Strip<TLanes>.Pixel;
+        var target = _means.At(part.Image, part.Part, 0) + channel;
+        var share = 1f / (_y.Height * _y.Width);
+        for (var i = 0; i < Math.Min(Strip<TLanes>.Pixel, _y.Channels - channel); i++)
+        {
+            target[i] = sums[i] * share;
+        }
     }
 }

@@ -7,6 +7,10 @@ internal readonly struct OutputLimits(bool applies, float low, float high)
 {
     public bool Applies { get; } = applies;
 
+    public float Low { get; } = low;
+
+    public float High { get; } = high;
+
     public static OutputLimits Of(Activation activation) => activation.Kind switch
     {
         ActivationKind.Relu => new(true, 0, float.PositiveInfinity),
@@ -17,5 +21,5 @@ internal readonly struct OutputLimits(bool applies, float low, float high)
     /// <summary>The value between the bounds where they apply; not a number stays what it is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public T Apply<T>(T value) where T : struct, ILanes<T> =>
-        Applies ? T.Min(T.Create(high), T.Max(T.Create(low), value)) : value;
+        Applies ? T.Min(T.Create(High), T.Max(T.Create(Low), value)) : value;
 }

@@ -27,6 +27,9 @@ internal interface ILaneArithmetic<T> : IAdditionOperators<T, T, T>, ISubtractio
 
     static abstract T Sqrt(T value);
 
+    /// <summary>1 / value to two units in the last place, of a normal value whose inverse is normal.</summary>
+    static abstract T Reciprocal(T value);
+
     /// <summary>Sum of all lanes.</summary>
     static abstract float Sum(T value);
 }

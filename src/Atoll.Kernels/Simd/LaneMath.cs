@@ -94,9 +94,25 @@ internal static class LaneMath
         return T.Select(T.Less(t, T.Create(0.625f)), near, T.CopySign(far, x));
     }
 
+    /// <summary>
+    /// 1 / (1 + 2^t), t = -x log2(e) = n + f, |f| at most 1/2. The relative error grows with -x, to 2e-6 at -87, since
+    /// log2(e) is rounded; below, the result stays that of -86.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Sigmoid<T>(T x) where T : struct, ILanes<T> =>
-        T.Create(1f) / (T.Create(1f) + Exp(T.Create(0f) - x));
+    public static T Sigmoid<T>(T x) where T : struct, ILanes<T>
+    {
+        // Not a number stays so: it is the second operand.
+        x = T.Max(T.Create(-86f), T.Min(T.Create(86f), x));
+        var less = T.Create(-Log2E);
+        var n = T.Round(x * less);
+        var f = T.Fma(x, less, T.Create(0f) - n);
+        var p = T.Fma(f, T.Create(0.0013276469f), T.Create(0.0096755414f));
+        p = T.Fma(p, f, T.Create(0.055507133f));
+        p = T.Fma(p, f, T.Create(0.2402212f));
+        p = T.Fma(p, f, T.Create(0.69314697f));
+        p = T.Fma(p, f, T.Create(1.0000001f));
+        return T.Reciprocal(T.Scale(p, n) + T.Create(1f));
+    }
 
     /// <summary>ln(1 + e^x) without overflow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

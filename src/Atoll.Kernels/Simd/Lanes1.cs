@@ -25,6 +25,8 @@ internal readonly unsafe struct Lanes1(float value) : ILanes<Lanes1>
 
     public static Lanes1 Sqrt(Lanes1 value) => new(MathF.Sqrt(value._v));
 
+    public static Lanes1 Reciprocal(Lanes1 value) => new(1 / value._v);
+
     public static float Sum(Lanes1 value) => value._v;
 
     public static Lanes1 Floor(Lanes1 value) => new(MathF.Floor(value._v));

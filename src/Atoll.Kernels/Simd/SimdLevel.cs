@@ -24,6 +24,14 @@ public static class SimdSupport
 
     internal static SimdLevel Current => s_forced ?? Best;
 
+    /// <summary>Floats of one register.</summary>
+    internal static int LanesOf(SimdLevel level) => level switch
+    {
+        SimdLevel.Vector512 => 16,
+        SimdLevel.Vector256 => 8,
+        _ => 1,
+    };
+
     /// <summary>Makes kernels that this thread creates use a narrower level, for tests.</summary>
     internal static void Force(SimdLevel? level) => s_forced = level;
 }

@@ -26,6 +26,29 @@ public sealed class FusionPassTests
         Assert.Equal(["Mul", "Sigmoid"], Fused(b.Build(other)).Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData(9)]
+    [InlineData(70)]
+    public void A_depthwise_convolution_takes_the_expansion_before_it_and_the_means_of_its_output(int size)
+    {
+        var b = new GraphBuilder(15);
+        var y = b.Op("Relu", b.Op("Conv", b.Input(2, 6, size, size), b.Weights(40, 6, 1, 1), b.Weights(40)));
+        y = b.Op("Conv", [("group", 40L), ("pads", new[] { 1L, 1L, 1L, 1L })], y, b.Weights(40, 1, 3, 3));
+        y = b.Op("Mul", y, b.Op("Sigmoid", y));
+        var graph = b.Build(b.Op("Mul", y, b.Op("Sigmoid", b.Op("GlobalAveragePool", y))));
+        Assert.Equal(["atoll.Depthwise", "Sigmoid", "Mul"], Fused(graph));
+        CompiledRun.Check(graph, 15);
+    }
+
+    [Fact]
+    public void A_depthwise_convolution_leaves_an_expansion_that_is_read_elsewhere()
+    {
+        var b = new GraphBuilder(16);
+        var x = b.Op("Conv", b.Input(1, 6, 9, 9), b.Weights(12, 6, 1, 1));
+        var y = b.Op("Conv", [("group", 12L), ("strides", new[] { 2L, 2L })], x, b.Weights(12, 1, 3, 3));
+        Assert.Equal(["Conv", "Conv"], Fused(b.Build(x, y)));
+    }
+
     [Fact]
     public void A_batch_norm_whose_convolution_is_read_elsewhere_is_not_folded()
     {

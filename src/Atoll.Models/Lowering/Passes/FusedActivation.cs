@@ -38,15 +38,15 @@ internal static class FusedActivation
     }
 
     /// <summary>The activation of a fused node; none where it has none.</summary>
-    public static Activation Read(GraphNode node) => new(
-        (ActivationKind)node.Attributes.Int(KindName), node.Attributes.Float(AlphaName),
-            node.Attributes.Float(BetaName));
+    public static Activation Read(GraphNode node, string prefix = "") => new(
+        (ActivationKind)node.Attributes.Int(prefix + KindName), node.Attributes.Float(prefix + AlphaName),
+            node.Attributes.Float(prefix + BetaName));
 
-    public static void Write(GraphNode node, Activation activation)
+    public static void Write(GraphNode node, Activation activation, string prefix = "")
     {
-        node.Attributes.Set(KindName, (long)activation.Kind);
-        node.Attributes.Set(AlphaName, activation.Alpha);
-        node.Attributes.Set(BetaName, activation.Beta);
+        node.Attributes.Set(prefix + KindName, (long)activation.Kind);
+        node.Attributes.Set(prefix + AlphaName, activation.Alpha);
+        node.Attributes.Set(prefix + BetaName, activation.Beta);
     }
 
     private static Activation? OfClip(GraphNode node)

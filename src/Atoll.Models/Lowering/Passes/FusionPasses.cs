@@ -13,7 +13,8 @@ internal static class FusionPasses
     /// <summary>Passes that need concrete shapes or make operators of this compiler's own.</summary>
     public static void ApplyWithShapes(Graph graph) => Apply(graph,
         new NoOpRemoval(), new SiluFusion(), new AttentionFusion(), new ScaleShiftFusion(), new MatMulFusion(),
-        EpilogueFusion.ForConvolutions(), EpilogueFusion.ForMatrixProducts(), EpilogueFusion.ForScaleShifts());
+        EpilogueFusion.ForConvolutions(), EpilogueFusion.ForMatrixProducts(), EpilogueFusion.ForScaleShifts(),
+        new DepthwiseFusion());
 
     /// <summary>What no kernel can do without: batch normalizations become scale and shift.</summary>
     public static void ApplyNeeded(Graph graph) => Apply(graph, new ScaleShiftFusion());

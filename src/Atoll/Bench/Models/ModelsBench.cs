@@ -69,6 +69,7 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
             }
 
             var error = peer is null ? (double?)null : Compare(ours, peer);
+            peer?.AwaitRest();
             var (own, other) = Interleave(ours, peer);
             var work = FlopCount.PerNode(ours.Graph, ours.InputShapes).Values.Sum();
             var row = Row(own, other, work) with
@@ -116,6 +117,7 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
     private (Stint Ours, Stint? Peer) Interleave(MeasuredModel ours, OrtModel? peer)
     {
         var once = Math.Max(ours.Run(1).Milliseconds[0], peer?.Run(1).Milliseconds[0] ?? 0);
+        peer?.AwaitRest();
         var runs = once > LongRunMs ? Math.Min(LongRuns, options.Runs) : options.Runs;
         var together = Math.Clamp((int)(StintMs / once), 1, StintRunsMax);
         List<Stint> own = [], other = [];
@@ -125,6 +127,7 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
             if (peer is not null)
             {
                 other.Add(Warm(together, once, peer.Run));
+                peer.AwaitRest();
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Atoll.Devices;
 
 namespace Atoll;
 
@@ -15,6 +16,10 @@ internal sealed record PeerInput(string Name, string Type, IReadOnlyList<long> S
 /// </summary>
 internal sealed class OrtModel : IDisposable
 {
+    // The system counts CPU time in steps of 10 ms.
+    private static readonly TimeSpan RestLook = TimeSpan.FromMilliseconds(40);
+    private const int RestLooks = 25;
+
     private readonly Process _process;
     private readonly string _folder;
 
@@ -75,6 +80,26 @@ internal sealed class OrtModel : IDisposable
         return new Stint(ms, answer.RootElement.GetProperty("cpu_ms").GetDouble());
     }
 
+    /// <summary>
+    /// Waits until the engine's threads sleep: after a run they look for more work on their CPUs for some tens of
+    /// milliseconds, which is no part of anybody else's run.
+    /// </summary>
+    public void AwaitRest()
+    {
+        var used = CpuTime();
+        for (var look = 0; look < RestLooks; look++)
+        {
+            ThreadScheduling.SleepPrecisely(RestLook);
+            var now = CpuTime();
+            if (now - used < RestLook / 4)
+            {
+                return;
+            }
+
+            used = now;
+        }
+    }
+
     /// <summary>Most resident memory that the process has had, in MB.</summary>
     public double PeakMegabytes()
     {
@@ -92,6 +117,12 @@ internal sealed class OrtModel : IDisposable
 
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    private TimeSpan CpuTime()
+    {
+        _process.Refresh();
+        return _process.TotalProcessorTime;
     }
 
     private JsonDocument Ask(object command)

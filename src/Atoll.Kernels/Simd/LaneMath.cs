@@ -8,6 +8,7 @@ namespace Atoll.Kernels;
 internal static class LaneMath
 {
     private const float Log2E = 1.44269504f;
+    private const float Log2ELow = 1.925963e-8f;
 
     // ln 2 in two parts, so that n ln 2 is exact enough for |n| up to 150.
     private const float Ln2High = 0.693359375f;
@@ -94,10 +95,7 @@ internal static class LaneMath
         return T.Select(T.Less(t, T.Create(0.625f)), near, T.CopySign(far, x));
     }
 
-    /// <summary>
-    /// 1 / (1 + 2^t), t = -x log2(e) = n + f, |f| at most 1/2. The relative error grows with -x, to 2e-6 at -87, since
-    /// log2(e) is rounded; below, the result stays that of -86.
-    /// </summary>
+    /// <summary>1 / (1 + 2^t), t = -x log2(e) = n + f, |f| at most 1/2; below -86 it stays what it is there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Sigmoid<T>(T x) where T : struct, ILanes<T>
     {
@@ -105,7 +103,7 @@ internal static class LaneMath
         x = T.Max(T.Create(-86f), T.Min(T.Create(86f), x));
         var less = T.Create(-Log2E);
         var n = T.Round(x * less);
-        var f = T.Fma(x, less, T.Create(0f) - n);
+        var f = T.Fma(x, T.Create(-Log2ELow), T.Fma(x, less, T.Create(0f) - n));
         var p = T.Fma(f, T.Create(0.0013276469f), T.Create(0.0096755414f));
         p = T.Fma(p, f, T.Create(0.055507133f));
         p = T.Fma(p, f, T.Create(0.2402212f));

@@ -48,6 +48,10 @@ public sealed class GraphFingerprints
     public string this[GraphValue value] =>
         _values.TryGetValue(value, out var known) ? known : _values[value] = OfConstant(value);
 
+    /// <summary>One fingerprint for several, in any order.</summary>
+    internal static string OfAll(IEnumerable<string> prints) =>
+        Hash(string.Join(' ', prints.Order(StringComparer.Ordinal)));
+
     private string OfNode(GraphNode node)
     {
         var text = new StringBuilder($"{node.Domain} {node.Operator} {node.Opset} outputs {node.Outputs.Count}");

@@ -3,13 +3,13 @@ namespace Atoll.Models;
 /// <summary>Cuts models that share computations into one prefix and a suffix each.</summary>
 internal static class PrefixCut
 {
-    /// <param name="models">Index, graph and fingerprints of each.</param>
+    /// <param name="models">Index and graph of each.</param>
     /// <param name="common">Fingerprints of the first outputs of the nodes that all of them have.</param>
     public static SharedPrefix Split(
-        IReadOnlyList<(int Index, Graph Graph, GraphFingerprints Prints)> models, IReadOnlySet<string> common)
+        IReadOnlyList<(int Index, PrefixCandidate Model)> models, IReadOnlySet<string> common)
     {
         var cuts = new Dictionary<string, int>();
-        foreach (var model in models)
+        foreach (var (_, model) in models)
         {
             foreach (var value in CrossingValues(model.Graph, node => IsCommon(node, model.Prints, common)))
             {
@@ -17,8 +17,13 @@ internal static class PrefixCut
             }
         }
 
-        var prefix = PrefixOf(models[0].Graph, models[0].Prints, common, cuts);
-        return new SharedPrefix(prefix, [.. models.Select(m => Member(m.Index, m.Graph, m.Prints, common, cuts))]);
+        var first = models[0].Model;
+        var prefix = PrefixOf(first.Graph, first.Prints, common, cuts);
+        return new SharedPrefix(prefix, [.. models.Select(m =>
+            Member(m.Index, m.Model.Graph, m.Model.Prints, common, cuts) with { Share = m.Model.ShareOf(common) })])
+        {
+            Fingerprint = GraphFingerprints.OfAll(cuts.Keys),
+        };
     }
 
     private static bool IsCommon(GraphNode node, GraphFingerprints prints, IReadOnlySet<string> common) =>

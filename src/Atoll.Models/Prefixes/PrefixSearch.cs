@@ -12,13 +12,18 @@ public static class PrefixSearch
     /// </summary>
     /// <param name="graphs">Models as read, shapes inferred, not yet fused.</param>
     /// <param name="leastShare">Smallest share, 0 to 1, of each member's cost that the prefix must hold.</param>
-    public static IReadOnlyList<SharedPrefix> Find(IReadOnlyList<Graph> graphs, double leastShare = 0.25)
+    public static IReadOnlyList<SharedPrefix> Find(IReadOnlyList<Graph> graphs, double leastShare = 0.25) =>
+        Find([.. graphs.Select(graph => new PrefixCandidate(graph))], leastShare);
+
+    /// <summary>The same for models whose fingerprints are known already; members are indices of the list.</summary>
+    public static IReadOnlyList<SharedPrefix> Find(
+        IReadOnlyList<PrefixCandidate> candidates, double leastShare = 0.25)
     {
-        var models = graphs.Select((graph, index) => new Candidate(index, graph)).ToList();
+        var models = candidates.Index().ToList();
         var groups = new List<SharedPrefix>();
         while (Best(models, leastShare) is { } best)
         {
-            groups.Add(PrefixCut.Split([.. best.Members.Select(m => (m.Index, m.Graph, m.Prints))], best.Common));
+            groups.Add(PrefixCut.Split(best.Members, best.Common));
             models.RemoveAll(best.Members.Contains);
         }
 
@@ -29,12 +34,13 @@ public static class PrefixSearch
     /// The models that share a computation form few distinct sets, since computations nest: each set is tried with all
     /// that its models have in common.
     /// </summary>
-    private static (List<Candidate> Members, HashSet<string> Common)? Best(List<Candidate> models, double leastShare)
+    private static (List<(int Index, PrefixCandidate Model)> Members, HashSet<string> Common)? Best(
+        List<(int Index, PrefixCandidate Model)> models, double leastShare)
     {
-        var sharers = new Dictionary<string, List<Candidate>>();
+        var sharers = new Dictionary<string, List<(int Index, PrefixCandidate Model)>>();
         foreach (var model in models)
         {
-            foreach (var print in model.Cost.Keys)
+            foreach (var print in model.Model.Cost.Keys)
             {
                 if (!sharers.TryGetValue(print, out var list))
                 {
@@ -45,63 +51,19 @@ public static class PrefixSearch
             }
         }
 
-        (List<Candidate> Members, HashSet<string> Common)? best = null;
+        (List<(int Index, PrefixCandidate Model)> Members, HashSet<string> Common)? best = null;
         var mostSaved = 0.0;
         foreach (var set in sharers.Values.Where(list => list.Count > 1)
             .DistinctBy(list => string.Join(',', list.Select(model => model.Index))))
         {
             var common = sharers.Where(s => set.TrueForAll(s.Value.Contains)).Select(s => s.Key).ToHashSet();
-            var saved = (set.Count - 1) * common.Sum(print => set[0].Cost[print]);
-            if (saved > mostSaved && set.TrueForAll(model => model.ShareOf(common) >= leastShare))
+            var saved = (set.Count - 1) * common.Sum(print => set[0].Model.Cost[print]);
+            if (saved > mostSaved && set.TrueForAll(model => model.Model.ShareOf(common) >= leastShare))
             {
                 (best, mostSaved) = ((set, common), saved);
             }
         }
 
         return best;
-    }
-
-    /// <summary>A model with the cost of each computation in it, by fingerprint of the node's first output.</summary>
-    private sealed class Candidate
-    {
-        public Candidate(int index, Graph graph)
-        {
-            (Index, Graph, Prints) = (index, graph, GraphFingerprints.Of(graph));
-            foreach (var node in graph.Nodes.Where(node => node.Outputs is [not null, ..] && !IsRandom(node)))
-            {
-                Cost.TryAdd(Prints[node.Outputs[0]!], CostOf(node));
-            }
-        }
-
-        public int Index { get; }
-
-        public Graph Graph { get; }
-
-        public GraphFingerprints Prints { get; }
-
-        public Dictionary<string, double> Cost { get; } = [];
-
-        public double ShareOf(HashSet<string> common)
-        {
-            var all = Cost.Values.Sum();
-            return all == 0 ? 0 : common.Sum(print => Cost.GetValueOrDefault(print)) / all;
-        }
-
-        /// <summary>
-        /// Weights met per output position: a measure of work that needs no concrete batch. One more keeps nodes
-        /// without weights above nothing.
-        /// </summary>
-        private static double CostOf(GraphNode node)
-        {
-            var weights = node.Inputs.Sum(input => input?.Constant?.ElementCount ?? 0);
-            var positions = node.Operator == "Conv" && node.Outputs[0]!.Shape is { Length: > 2 } shape
-                ? shape.Skip(2).Aggregate(1L, (count, dim) => count * Math.Max(1, dim))
-                : 1;
-            return 1 + ((double)weights * positions);
-        }
-
-        private static bool IsRandom(GraphNode node) =>
-            node.Operator.StartsWith("Random", StringComparison.Ordinal) ||
-            node.Operator is "Bernoulli" or "Multinomial" or "Dropout";
     }
 }

@@ -23,7 +23,7 @@ public sealed class AimdRule : IBatchRule
     /// <summary>The largest batch at the moment.</summary>
     public int Limit => Math.Max(1, (int)_limit);
 
-    public void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    public void Take(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
         take.Clear();
         while (queue.TryPeek(out var head) && head.Deadline < now)

@@ -19,7 +19,7 @@ public sealed class DeferredRule : IBatchRule
         _margin = margin;
     }
 
-    public void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    public void Take(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
         take.Clear();
         LazyDropRule.DropHopeless(queue, now, profile, take);

@@ -22,7 +22,7 @@ public sealed class DynamicBatcherRule : IBatchRule
         _delay = delay;
     }
 
-    public void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    public void Take(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
         take.Clear();
         while (queue.TryPeek(out var late) && late.Deadline < now)

@@ -16,14 +16,14 @@ public sealed class EarlyDropRule : IBatchRule
 
     public int Batch { get; }
 
-    public void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    public void Take(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
         take.Clear();
         Slide(queue, now, profile, Batch, take);
     }
 
     /// <summary>Slides a window of at most <paramref name="window"/> requests over the queue.</summary>
-    internal static void Slide(SessionQueue queue, TimeSpan now, BatchProfile profile, int window, BatchTake take)
+    internal static void Slide(IRequestQueue queue, TimeSpan now, BatchProfile profile, int window, BatchTake take)
     {
         var size = Math.Min(Math.Min(window, profile.MaxBatch), queue.Count);
         var finish = size > 0 ? now + profile.Latency(size) : now;

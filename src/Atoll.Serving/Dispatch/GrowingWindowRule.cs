@@ -28,7 +28,7 @@ public sealed class GrowingWindowRule : IBatchRule
 
     public int Overload { get; }
 
-    public void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    public void Take(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
         take.Clear();
         while (queue.TryPeek(out var head))

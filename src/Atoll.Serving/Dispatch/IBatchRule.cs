@@ -11,7 +11,7 @@ public interface IBatchRule
     /// <param name="now">The time at which a batch would start.</param>
     /// <param name="profile">Planned latency per batch size on the device that is free.</param>
     /// <param name="take">The answer.</param>
-    void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take);
+    void Take(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take);
 
     /// <summary>A batch that the rule took has run; rules that learn from it override this.</summary>
     void Observe(int batch, TimeSpan latency)

@@ -7,7 +7,7 @@ namespace Atoll.Serving;
 /// <param name="batch">The largest batch.</param>
 public sealed class LazyDropRule(int batch) : IBatchRule
 {
-    public void Take(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    public void Take(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
         take.Clear();
         DropHopeless(queue, now, profile, take);
@@ -21,7 +21,7 @@ public sealed class LazyDropRule(int batch) : IBatchRule
     }
 
     /// <summary>Gives up the heads that would be late even if they ran alone now.</summary>
-    internal static void DropHopeless(SessionQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
+    internal static void DropHopeless(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
         var alone = now + profile.Latency(1);
         while (queue.TryPeek(out var head) && head.Deadline < alone)
@@ -32,7 +32,7 @@ public sealed class LazyDropRule(int batch) : IBatchRule
     }
 
     /// <summary>Takes the first <paramref name="size"/> requests as the batch.</summary>
-    internal static void Fill(SessionQueue queue, int size, BatchTake take)
+    internal static void Fill(IRequestQueue queue, int size, BatchTake take)
     {
         while (take.Batch.Count < size && queue.TryDequeue(out var request))
         {

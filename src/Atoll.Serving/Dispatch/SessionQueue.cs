@@ -4,7 +4,7 @@ namespace Atoll.Serving;
 /// The waiting requests of one session, earliest deadline first, equal deadlines in order of entry. Bounded: a full
 /// queue refuses. A binary heap; a pure object without clock or lock, owned by one dispatcher.
 /// </summary>
-public sealed class SessionQueue
+public sealed class SessionQueue : IRequestQueue
 {
     private Entry[] _heap = new Entry[16];
     private long _entered;

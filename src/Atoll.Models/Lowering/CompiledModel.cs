@@ -67,6 +67,17 @@ public sealed class CompiledModel : IDisposable
     public ModelStatistics Measure(IReadOnlyList<long[]>? inputShapes = null) => Plan(inputShapes).Statistics;
 
     /// <summary>
+    /// Bytes of plain constants on the device, held there once for all instances; 0 while none is there.
+    /// </summary>
+    public long ConstantBytesOn(Device device)
+    {
+        lock (_lock)
+        {
+            return _weights.TryGetValue(device, out var weights) ? weights.PlainBytes : 0;
+        }
+    }
+
+    /// <summary>
     /// Frees the constants on devices that hold no instance now; the next instance there brings them back.
     /// </summary>
     public void FreeUnused()

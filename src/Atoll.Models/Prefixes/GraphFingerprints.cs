@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -14,7 +13,6 @@ public sealed class GraphFingerprints
     private static long _bodies;
 
     private readonly Dictionary<GraphValue, string> _values = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<Tensor, string> _tensors = new(ReferenceEqualityComparer.Instance);
 
     private GraphFingerprints()
     {
@@ -48,9 +46,8 @@ public sealed class GraphFingerprints
     public string this[GraphValue value] =>
         _values.TryGetValue(value, out var known) ? known : _values[value] = OfConstant(value);
 
-    /// <summary>One fingerprint for several, in any order.</summary>
-    internal static string OfAll(IEnumerable<string> prints) =>
-        Hash(string.Join(' ', prints.Order(StringComparer.Ordinal)));
+    /// <summary>One fingerprint for several in this order.</summary>
+    internal static string OfAll(IEnumerable<string> prints) => Hash(string.Join(' ', prints));
 
     private string OfNode(GraphNode node)
     {
@@ -68,10 +65,10 @@ public sealed class GraphFingerprints
         return Hash(text.ToString());
     }
 
-    private string OfAttribute(object value) => value switch
+    private static string OfAttribute(object value) => value switch
     {
         string text => $"s{text.Length}:{text}",
-        Tensor tensor => OfTensor(tensor),
+        Tensor tensor => TensorFingerprint.Of(tensor),
         Graph => OfBody(),
         float number => $"f{BitConverter.SingleToUInt32Bits(number)}",
         Array many => $"[{string.Join(' ', many.Cast<object>().Select(OfAttribute))}]",
@@ -83,28 +80,9 @@ public sealed class GraphFingerprints
     /// </summary>
     private static string OfBody() => $"body {Interlocked.Increment(ref _bodies)}";
 
-    private string OfConstant(GraphValue value) => value.Constant is { } tensor
-        ? OfTensor(tensor)
+    private static string OfConstant(GraphValue value) => value.Constant is { } tensor
+        ? TensorFingerprint.Of(tensor)
         : throw new ArgumentException($"value '{value.Name}' is not of this graph");
-
-    private string OfTensor(Tensor tensor)
-    {
-        if (!_tensors.TryGetValue(tensor, out var known))
-        {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            Span<byte> number = stackalloc byte[sizeof(long)];
-            foreach (var part in tensor.Shape.Prepend((long)tensor.Type))
-            {
-                BinaryPrimitives.WriteInt64LittleEndian(number, part);
-                hash.AppendData(number);
-            }
-
-            hash.AppendData(tensor.Data);
-            _tensors.Add(tensor, known = Convert.ToHexStringLower(hash.GetHashAndReset()));
-        }
-
-        return known;
-    }
 
     private static string Text(long[]? shape) => shape is null ? "?" : string.Join(',', shape);
 

@@ -22,7 +22,7 @@ internal static class PrefixCut
         return new SharedPrefix(prefix, [.. models.Select(m =>
             Member(m.Index, m.Model.Graph, m.Model.Prints, common, cuts) with { Share = m.Model.ShareOf(common) })])
         {
-            Fingerprint = GraphFingerprints.OfAll(cuts.Keys),
+            Fingerprint = GraphFingerprints.OfAll(cuts.OrderBy(cut => cut.Value).Select(cut => cut.Key)),
         };
     }
 
@@ -81,6 +81,10 @@ internal static class PrefixCut
         var own = graph.Inputs.Where(copy.Reads).ToArray();
         sources.AddRange(own.Select(input => new SuffixSource(false, graph.Inputs.IndexOf(input))));
         var outputs = graph.Outputs.Select(copy.Of).ToArray();
-        return new PrefixMember(index, copy.Finish("suffix of " + graph.Name, [.. inputs, .. own], outputs), sources);
+        return new PrefixMember(index, copy.Finish("suffix of " + graph.Name, [.. inputs, .. own], outputs), sources)
+        {
+            Fingerprint = GraphFingerprints.OfAll([
+                .. graph.Outputs.Select(output => prints[output]), .. sources.Select(source => source.ToString())]),
+        };
     }
 }

@@ -20,6 +20,9 @@ public sealed record PrefixMember(int Model, Graph Suffix, IReadOnlyList<SuffixS
 {
     /// <summary>The part of the model's weights and work, 0 to 1, that the prefix holds.</summary>
     public double Share { get; init; }
+
+    /// <summary>SHA-256 of what the suffix computes from which sources, in hexadecimal digits.</summary>
+    public string Fingerprint { get; init; } = "";
 }
 
 /// <summary>

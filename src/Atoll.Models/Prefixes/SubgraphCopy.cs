@@ -52,6 +52,7 @@ internal sealed class SubgraphCopy(Graph source)
             Domain = node.Domain,
             Opset = node.Opset,
             Attributes = node.Attributes,
+            CaptureCount = node.CaptureCount,
             Inputs = [.. node.Inputs.Select(value => value is null ? null : Of(value))],
             Outputs = [.. node.Outputs.Select(value => value is null ? null : Of(value))],
         };

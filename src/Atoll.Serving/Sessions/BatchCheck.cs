@@ -14,18 +14,26 @@ internal static class BatchCheck
 
     /// <exception cref="ServingException">An answer depends on the other requests of its batch; names the output.
     /// </exception>
-    public static async Task RequireIndependentAsync(HostedModel model, IReplica replica)
+    public static async Task RequireIndependentAsync(HostedUnit unit, IReplica replica)
     {
-        if (!model.IsBatched || replica.Sizes[^1] < 2)
+        for (var member = 0; replica.Sizes[^1] >= 2 && member < unit.Members.Count; member++)
         {
-            return;
+            if (unit.Members[member].IsBatched)
+            {
+                await RequireIndependentAsync(unit, member, replica);
+            }
         }
+    }
 
-        var alone = await RunAsync(model, replica, MadeUpBatch.Of(model, [0]));
-        var beside = await RunAsync(model, replica, MadeUpBatch.Of(model, [0, 1]));
-        for (var i = 0; i < model.Source.Model.Outputs.Count; i++)
+    private static async Task RequireIndependentAsync(HostedUnit unit, int member, IReplica replica)
+    {
+        var model = unit.Members[member];
+        var other = (member + 1) % unit.Members.Count;
+        var alone = await RunAsync(model, replica, MadeUpBatch.Of(unit, [(member, 0)]));
+        var beside = await RunAsync(model, replica, MadeUpBatch.Of(unit, [(member, 0), (other, 1)]));
+        for (var i = 0; i < model.Whole.Outputs.Count; i++)
         {
-            var output = model.Source.Model.Outputs[i];
+            var output = model.Whole.Outputs[i];
             if (output.Type == ElementType.Float32 && Differ(alone.Data(i), beside.Data(i)))
             {
                 throw new ServingException(ServingError.ModelNotServable,
@@ -36,7 +44,7 @@ internal static class BatchCheck
         }
     }
 
-    private static async Task<LiveRequest> RunAsync(HostedModel model, IReplica replica, ReplicaBatch batch)
+    private static async Task<LiveRequest> RunAsync(HostedModel model, IReplica replica, LiveBatch batch)
     {
         var outcome = await replica.RunAsync(batch, CancellationToken.None);
         return outcome.Status == InferenceStatus.Completed

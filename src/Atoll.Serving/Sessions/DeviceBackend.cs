@@ -11,7 +11,9 @@ public sealed class DeviceBackend(Device device, string? name = null) : IBackend
 
     /// <inheritdoc/>
     public async Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken) =>
-        await DeviceReplica.CreateAsync(device, source, cancellationToken);
+        source.Shared is null
+            ? await DeviceReplica.CreateAsync(device, source, cancellationToken)
+            : await PrefixReplica.CreateAsync(device, source, cancellationToken);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -13,7 +13,8 @@ internal sealed class DeviceLane : IDisposable
 {
     private readonly TimeProvider _clock;
     private readonly long _origin;
-    private readonly ReplicaBatch _batch = new();
+    private readonly LiveBatch _batch = new();
+    private readonly BatchTake _take = new();
     private readonly Action _onEnded;
     private volatile LaneSeat[] _seats = [];
     private volatile CancellationTokenSource _cancellation = new();
@@ -62,7 +63,7 @@ internal sealed class DeviceLane : IDisposable
     /// </summary>
     public void OnLeft()
     {
-        if (--_batch.Staying == 0)
+        if (_batch.Leave())
         {
             _cancellation.Cancel();
         }
@@ -117,7 +118,7 @@ internal sealed class DeviceLane : IDisposable
                 continue;
             }
 
-            if (seat.Session.TryTake(seat, _batch))
+            if (seat.Group.TryTake(seat, _batch, _take))
             {
                 Start(seat);
                 return true;
@@ -153,7 +154,7 @@ internal sealed class DeviceLane : IDisposable
             _running = ValueTask.FromException<InferenceOutcome>(e).GetAwaiter();
         }
 
-        if (seat.Session.HaveAllLeft(_batch))
+        if (_batch.HaveAllLeft)
         {
             _cancellation.Cancel();
         }
@@ -182,15 +183,25 @@ internal sealed class DeviceLane : IDisposable
             seat.Rule.Observe(_batch.Count, took);
         }
 
-        seat.Session.End(_batch, outcome, _startedAt);
+        Answer(outcome);
         seat.Resident.Release();
+    }
+
+    private void Answer(InferenceOutcome outcome)
+    {
+        foreach (var live in _batch.Requests)
+        {
+            live.Session.End(live, _batch, outcome, _startedAt);
+        }
+
+        _batch.Clear();
     }
 
     private bool HasWaiting()
     {
         foreach (var seat in _seats)
         {
-            if (!seat.Resident.IsLeaving && seat.Session.TryPeek(out _, out _))
+            if (!seat.Resident.IsLeaving && seat.Group.TryPeek(out _, out _))
             {
                 return true;
             }
@@ -207,7 +218,7 @@ internal sealed class DeviceLane : IDisposable
         var now = Now;
         foreach (var seat in _seats)
         {
-            if (seat.Resident.IsLeaving || !seat.Session.TryPeek(out var deadline, out var waiting))
+            if (seat.Resident.IsLeaving || !seat.Group.TryPeek(out var deadline, out var waiting))
             {
                 continue;
             }

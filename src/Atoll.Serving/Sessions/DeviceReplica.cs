@@ -17,14 +17,15 @@ internal sealed class DeviceReplica : IReplica
     private readonly DeviceClient _client;
     private readonly bool _isBatched;
     private readonly InstanceSlot[][] _slots = [[], []];
-    private readonly DeviceStream?[] _streams = new DeviceStream?[ModelConfiguration.MaxPriority + 1];
-    private readonly Lock _lock = new();
+    private readonly CompiledModel _model;
+    private readonly ReplicaStreams _streams;
 
     private DeviceReplica(Device device, ReplicaSource source)
     {
-        (_device, _source) = (device, source);
+        (_device, _source, _model) = (device, source, source.Model!);
         _client = device.CreateClient(source.Source.Name, device.MemoryBytes);
-        _isBatched = BatchSizes.WhyNot(source.Model.Inputs, source.Model.Outputs) is null;
+        _streams = new ReplicaStreams(device, _client, queueCapacity: 2);
+        _isBatched = BatchSizes.WhyNot(_model.Inputs, _model.Outputs) is null;
         Sizes = _isBatched ? BatchSizes.UpTo(Math.Max(1, source.Configuration.MaxBatchSize)) : [1];
     }
 
@@ -65,7 +66,7 @@ internal sealed class DeviceReplica : IReplica
     {
         var slot = SlotFor(batch);
         slot.Gather(batch);
-        var outcome = await slot.RunAsync(StreamFor(batch.Class, batch.Priority), 0, cancellationToken);
+        var outcome = await slot.RunAsync(_streams.For(batch.Class, batch.Priority), 0, cancellationToken);
         if (outcome.Status == InferenceStatus.Completed)
         {
             slot.Scatter(batch, _isBatched);
@@ -76,17 +77,13 @@ internal sealed class DeviceReplica : IReplica
 
     public ValueTask DisposeAsync()
     {
-        foreach (var stream in _streams)
-        {
-            stream?.Dispose();
-        }
-
+        _streams.Dispose();
         foreach (var slot in _slots.SelectMany(slots => slots))
         {
             slot.Dispose();
         }
 
-        _source.Model.FreeUnused();
+        _model.FreeUnused();
         return ValueTask.CompletedTask;
     }
 
@@ -111,12 +108,12 @@ internal sealed class DeviceReplica : IReplica
         foreach (var size in sizes)
         {
             cancellation.ThrowIfCancellationRequested();
-            var slot = new InstanceSlot(_source.Model, _client);
+            var slot = new InstanceSlot(_model, _client);
             _slots[(int)workClass] = [.. _slots[(int)workClass], slot];
-            slot.Prepare(_isBatched ? [.. _source.Model.Inputs.Select(input => Sized(input.Shape, size))] : null);
+            slot.Prepare(_isBatched ? [.. _model.Inputs.Select(input => Sized(input.Shape, size))] : null);
             RequireRows(slot, size);
             var outcome = await slot.RunAsync(
-                StreamFor(WorkClass.BestEffort, _source.Configuration.Priority), 0, cancellation);
+                _streams.For(WorkClass.BestEffort, _source.Configuration.Priority), 0, cancellation);
             if (outcome.Status != InferenceStatus.Completed)
             {
                 throw new ModelException(ModelError.InvalidGraph,
@@ -127,38 +124,17 @@ internal sealed class DeviceReplica : IReplica
 
     private void RequireRows(InstanceSlot slot, int size)
     {
-        for (var i = 0; _isBatched && i < _source.Model.Outputs.Count; i++)
+        for (var i = 0; _isBatched && i < _model.Outputs.Count; i++)
         {
             if (slot.Shape(i)[0] != size)
             {
                 throw new ModelException(ModelError.InvalidShape,
                     $"model '{_source.Source.Name}' cannot be batched: for {size} rows its output " +
-                    $"'{_source.Model.Outputs[i].Name}' has {slot.Shape(i)[0]} (setting max_batch_size of " +
+                    $"'{_model.Outputs[i].Name}' has {slot.Shape(i)[0]} (setting max_batch_size of " +
                         $"config.json)");
             }
         }
     }
 
     private static long[] Sized(IReadOnlyList<long> shape, int rows) => [rows, .. shape.Skip(1)];
-
-    /// <summary>One stream per priority, made when first used: real-time work has the first.</summary>
-    private DeviceStream StreamFor(WorkClass workClass, int priority)
-    {
-        if (Volatile.Read(ref _streams[priority]) is { } known)
-        {
-            return known;
-        }
-
-        lock (_lock)
-        {
-            return _streams[priority] ??= _device.CreateStream(new StreamOptions
-            {
-                Name = $"{_source.Source.Name}:{priority}",
-                Class = workClass,
-                Priority = priority,
-                QueueCapacity = 2,
-                Client = _client,
-            });
-        }
-    }
 }

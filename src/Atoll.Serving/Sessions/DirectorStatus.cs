@@ -68,6 +68,9 @@ public sealed record SessionStatus
 
     /// <summary>Why the plan serves only a part; null when it serves all.</summary>
     public required string? Shortage { get; init; }
+
+    /// <summary>What the model runs together with models that begin alike; null when it runs by itself.</summary>
+    public required string? Prefix { get; init; }
 }
 
 /// <summary>A session's place on a device.</summary>

@@ -1,11 +1,10 @@
-using System.Collections.Concurrent;
 using Atoll.Devices;
 using Atoll.Models;
 
 namespace Atoll.Serving;
 
 /// <summary>
-/// A model that the director hosts: its graph, its sessions, and its profile by device. The first session is the one
+/// A model that the director hosts: its graph and its sessions. The first session is the one
 /// that the model's configuration describes, the second takes single requests of the other class, and every stage of a
 /// query that runs the model has one of its own.
 /// </summary>
@@ -16,21 +15,24 @@ internal sealed class HostedModel
     private int _loads;
     private long _givenUp;
     private long _ran;
+    private volatile HostedUnit _unit;
 
-    public HostedModel(ReplicaSource source, TimeProvider clock, long origin)
+    public HostedModel(
+        ModelSource source, ModelConfiguration configuration, WholeModel whole, (TimeProvider Clock, long Origin) time)
     {
-        Source = source;
-        var configuration = source.Configuration;
-        IsBatched = BatchSizes.WhyNot(source.Model.Inputs, source.Model.Outputs) is null;
-        Name = source.Source.Version == "1" ? source.Source.Name : $"{source.Source.Name}/{source.Source.Version}";
+        (Configuration, Whole) = (configuration, whole);
+        IsBatched = BatchSizes.WhyNot(whole.Inputs, whole.Outputs) is null;
+        Name = source.Version == "1" ? source.Name : $"{source.Name}/{source.Version}";
         Metadata = new ModelMetadata
         {
-            Name = source.Source.Name,
-            Version = source.Source.Version,
-            Inputs = [.. source.Model.Inputs.Select(Describe)],
-            Outputs = [.. source.Model.Outputs.Select(Describe)],
+            Name = source.Name,
+            Version = source.Version,
+            Inputs = [.. whole.Inputs.Select(Describe)],
+            Outputs = [.. whole.Outputs.Select(Describe)],
         };
-        _open = options => new LiveSession(options, clock, origin);
+        _unit = Alone = new HostedUnit(
+            Name, [this], configuration, new UnitPrograms(source, whole, null, whole.Drop));
+        _open = options => new LiveSession(options, time.Clock, time.Origin);
         var other = configuration.Class == WorkClass.RealTime ? WorkClass.BestEffort : WorkClass.RealTime;
         _sessions = [_open(Options(configuration.Class)), _open(Options(other))];
     }
@@ -39,7 +41,19 @@ internal sealed class HostedModel
 
     public bool IsBatched { get; }
 
-    public ReplicaSource Source { get; }
+    public ModelConfiguration Configuration { get; }
+
+    public WholeModel Whole { get; }
+
+    /// <summary>The model by itself, as a unit.</summary>
+    public HostedUnit Alone { get; }
+
+    /// <summary>The unit that serves it: itself, or one with models that begin alike.</summary>
+    public HostedUnit Unit
+    {
+        get => _unit;
+        set => _unit = value;
+    }
 
     public ModelMetadata Metadata { get; }
 
@@ -47,12 +61,6 @@ internal sealed class HostedModel
 
     /// <summary>The session that the model's configuration describes.</summary>
     public LiveSession Own => _sessions[0];
-
-    /// <summary>Profile per device that the model was measured on, kept also while it is not loaded there.</summary>
-    public ConcurrentDictionary<string, LiveProfile> Profiles { get; } = [];
-
-    /// <summary>Bytes that the model takes on a device.</summary>
-    public long MemoryBytes { get; set; }
 
     /// <summary>The session for a client's request of the class.</summary>
     public LiveSession Session(WorkClass workClass) => _sessions[workClass == Own.Options.Class ? 0 : 1];
@@ -84,10 +92,17 @@ internal sealed class HostedModel
     {
         var given = _sessions.Sum(session => session.Counts.Dropped + session.Counts.Refused);
         var ran = _sessions.Sum(session => session.Counts.Batches.Sum());
-        var isStarved = given > _givenUp && ran == _ran;
+        RanNothing = ran == _ran;
+        var isStarved = given > _givenUp && RanNothing;
         (_givenUp, _ran) = (given, ran);
         return isStarved;
     }
+
+    /// <summary>It is being taken away.</summary>
+    public bool HasLeft { get; set; }
+
+    /// <summary>No batch ran between the last two calls of <see cref="IsStarved"/>.</summary>
+    public bool RanNothing { get; private set; }
 
     /// <summary>Claims the one load that may be under way; false when another has it.</summary>
     public bool TryBeginLoad() => Interlocked.CompareExchange(ref _loads, 1, 0) == 0;
@@ -107,7 +122,7 @@ internal sealed class HostedModel
 
     private LiveSessionOptions Options(WorkClass workClass)
     {
-        var configuration = Source.Configuration;
+        var configuration = Configuration;
         var isOwn = workClass == configuration.Class;
         return new LiveSessionOptions
         {

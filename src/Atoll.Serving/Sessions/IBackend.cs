@@ -40,5 +40,15 @@ public interface IReplica : IAsyncDisposable
     ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken);
 }
 
-/// <summary>What a backend loads: the file, how it is served, and the graph once it was read in this process.</summary>
-public sealed record ReplicaSource(ModelSource Source, ModelConfiguration Configuration, CompiledModel Model);
+/// <summary>
+/// What a backend loads: a model, with its graph once it was read in this process, or models that share a prefix. The
+/// configuration gives class, priority and the largest batch; of models that share, those of the group.
+/// </summary>
+public sealed record ReplicaSource(ModelSource Source, ModelConfiguration Configuration)
+{
+    /// <summary>Null for models that share a prefix.</summary>
+    public CompiledModel? Model { get; init; }
+
+    /// <summary>Null for a model by itself.</summary>
+    public PrefixPrograms? Shared { get; init; }
+}

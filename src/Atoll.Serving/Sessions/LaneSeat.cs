@@ -3,16 +3,16 @@ using System.Globalization;
 namespace Atoll.Serving;
 
 /// <summary>
-/// A session's place on a lane: which replica runs it, in which batches, and how much of the device it was promised.
-/// The promise is kept as credit that grows at the planned rate: a session within its rate goes before one beyond it.
-/// Used by the lane's owner only, apart from what is fixed.
+/// A session's place on a lane, or that of sessions that share batches: which replica runs it, in which batches, and how
+/// much of the device it was promised. The promise is kept as credit that grows at the planned rate: a session within
+/// its rate goes before one beyond it. Used by the lane's owner only, apart from what is fixed.
 /// </summary>
-internal sealed class LaneSeat(LiveSession session, DeviceLane lane, Resident resident)
+internal sealed class LaneSeat(SessionGroup group, DeviceLane lane, Resident resident)
 {
     private double _credit;
     private TimeSpan _creditAt;
 
-    public LiveSession Session => session;
+    public SessionGroup Group => group;
 
     public DeviceLane Lane => lane;
 
@@ -38,7 +38,7 @@ internal sealed class LaneSeat(LiveSession session, DeviceLane lane, Resident re
     public bool HasCredit(TimeSpan now, int waiting)
     {
         // Room for the bursts of Poisson arrivals: what is promised within one objective, but no less than two batches.
-        var most = Math.Max(2.0 * Batch, Rate * (session.Options.Objective ?? TimeSpan.Zero).TotalSeconds);
+        var most = Math.Max(2.0 * Batch, Rate * (group.Objective ?? TimeSpan.Zero).TotalSeconds);
         _credit = Math.Min(most, _credit + (Rate * (now - _creditAt).TotalSeconds));
         _creditAt = now;
         return _credit >= Math.Min(waiting, Batch);
@@ -46,12 +46,12 @@ internal sealed class LaneSeat(LiveSession session, DeviceLane lane, Resident re
 
     public void Spend(int requests) => _credit = Math.Max(0, _credit - requests);
 
-    public string WhyLate(LiveRequest live)
+    public static string WhyLate(LiveRequest live)
     {
-        var waited = (session.Now - live.Arrival).TotalMilliseconds;
+        var waited = (live.Session.Now - live.Arrival).TotalMilliseconds;
         var objective = (live.Deadline - live.Arrival).TotalMilliseconds;
         return string.Create(CultureInfo.InvariantCulture,
-            $"after {waited:0.#} ms in the queue of session '{session.Name}' its batch could not end within the " +
+            $"after {waited:0.#} ms in the queue of session '{live.Session.Name}' its batch could not end within the " +
             $"objective of {objective:0.#} ms");
     }
 }

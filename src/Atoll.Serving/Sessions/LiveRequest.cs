@@ -25,6 +25,8 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
         Ended,
     }
 
+    public LiveSession Session => session;
+
     public long Id { get; private set; }
 
     public Stage Where { get; set; }
@@ -34,6 +36,9 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
 
     /// <summary>The lane that runs it.</summary>
     public DeviceLane? Lane { get; set; }
+
+    /// <summary>Position of its model among those that share the replica that runs it.</summary>
+    public int Member { get; set; }
 
     public TimeSpan Arrival { get; private set; }
 

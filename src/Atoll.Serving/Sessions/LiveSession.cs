@@ -11,13 +11,17 @@ internal sealed class LiveSession
     /// <summary>Seconds over which goodput is smoothed.</summary>
     private const double GoodputMemory = 5;
 
+    /// <summary>A request's number within its session has so many bits; the session's own number is above them.</summary>
+    private const int OrderShift = 40;
+
+    private static long _sessions;
+
     private readonly Lock _lock = new();
     private readonly TimeProvider _clock;
     private readonly long _origin;
     private readonly SessionQueue _queue;
     private readonly Dictionary<long, LiveRequest> _waiting = [];
     private readonly Stack<LiveRequest> _free = [];
-    private readonly BatchTake _take = new();
     private volatile LaneSeat[] _seats = [];
     private TimeSpan _readAt;
     private long _goodRead;
@@ -32,7 +36,18 @@ internal sealed class LiveSession
         _queue = new SessionQueue(Math.Max(1, options.QueueCapacity));
         Counts = new SessionCounts(options.MaxBatch);
         ExpectedRate = options.ExpectedRate;
+        Order = Interlocked.Increment(ref _sessions);
+        _nextId = Order << OrderShift;
     }
+
+    /// <summary>Unique among all sessions; who needs the locks of several takes them in this order.</summary>
+    public long Order { get; }
+
+    /// <summary>Guards the queue; taken by a group of sessions that share batches.</summary>
+    public Lock Gate => _lock;
+
+    /// <summary>Guarded by <see cref="Gate"/>.</summary>
+    public SessionQueue Queue => _queue;
 
     public LiveSessionOptions Options { get; }
 
@@ -164,69 +179,51 @@ internal sealed class LiveSession
         return outcome;
     }
 
-    /// <summary>
-    /// Moves a batch for the seat out of the queue; those that the seat's rule gives up end here. False when nothing is
-    /// to run.
-    /// </summary>
-    public bool TryTake(LaneSeat seat, ReplicaBatch batch)
+    /// <summary>Whether the request is one of this session's.</summary>
+    public bool Owns(long request) => request >> OrderShift == Order;
+
+    /// <summary>A request that was taken from the queue is given up.</summary>
+    public void Drop_NeedsLock(in QueuedRequest dropped)
     {
-        lock (_lock)
-        {
-            batch.Clear();
-            seat.Rule.Take(_queue, Now, seat.Profile.ForDispatch, _take);
-            foreach (var dropped in _take.Dropped)
-            {
-                _waiting.Remove(dropped.Id, out var live);
-                Counts.Drop();
-                live!.End(InferenceStatus.Late, seat.WhyLate(live));
-            }
-
-            var most = Math.Min(Options.MaxBatch, seat.Profile.ForDispatch.MaxBatch);
-            foreach (var taken in _take.Batch)
-            {
-                var live = _waiting[taken.Id];
-                if (batch.Count > 0 && batch.Rows + live.Rows > most)
-                {
-                    // Rows do not fit any more: what was just taken out always finds room again.
-                    _queue.TryEnqueue(taken);
-                    continue;
-                }
-
-                _waiting.Remove(taken.Id);
-                (live.Where, live.Lane) = (LiveRequest.Stage.Running, seat.Lane);
-                batch.Add(live);
-            }
-        }
-
-        if (batch.Count == 0)
-        {
-            return false;
-        }
-
-        Counts.Batch(batch.Count);
-        return true;
+        _waiting.Remove(dropped.Id, out var live);
+        Counts.Drop();
+        live!.End(InferenceStatus.Late, LaneSeat.WhyLate(live));
     }
 
-    /// <summary>The batch ended; every request of it gets its answer.</summary>
-    public void End(ReplicaBatch batch, InferenceOutcome outcome, TimeSpan started)
+    /// <summary>
+    /// A request that was taken from the queue joins the batch, or goes back where its rows do not fit any more.
+    /// </summary>
+    public void Start_NeedsLock(in QueuedRequest taken, LiveBatch batch, (DeviceLane Lane, int Member, int Most) place)
     {
-        var now = Now;
-        var isFirst = true;
+        var live = _waiting[taken.Id];
+        if (batch.Count > 0 && (batch.Rows + live.Rows > place.Most ||
+            batch.RowsFor(place.Member) + live.Rows > Options.MaxBatch))
+        {
+            // What was just taken out always finds room again.
+            _queue.TryEnqueue(taken);
+            return;
+        }
+
+        _waiting.Remove(taken.Id);
+        (live.Where, live.Lane, live.Member) = (LiveRequest.Stage.Running, place.Lane, place.Member);
+        batch.Add(live);
+    }
+
+    /// <summary>The request's batch ended, and it gets its answer.</summary>
+    public void End(LiveRequest live, LiveBatch batch, InferenceOutcome outcome, TimeSpan started)
+    {
         lock (_lock)
         {
-            foreach (var live in batch.Requests)
+            var now = Now;
+            var left = now >= live.Deadline ? InferenceStatus.Late : InferenceStatus.Cancelled;
+            var status = live.HasLeft ? left : outcome.Status;
+            Counts.End(status, now <= live.Deadline);
+            live.End(status, outcome.Reason, new InferenceTiming
             {
-                var left = now >= live.Deadline ? InferenceStatus.Late : InferenceStatus.Cancelled;
-                var status = live.HasLeft ? left : outcome.Status;
-                Counts.End(status, now <= live.Deadline);
-                live.End(status, outcome.Reason, new InferenceTiming
-                {
-                    Queued = started - live.Arrival, BatchSize = batch.Rows, IsCountedElsewhere = !isFirst,
-                });
-                isFirst &= status != InferenceStatus.Completed;
-            }
-
-            batch.Clear();
+                Queued = started - live.Arrival,
+                BatchSize = batch.Rows,
+                IsCountedElsewhere = status == InferenceStatus.Completed && !batch.TryCount(live.Member),
+            });
         }
     }
 
@@ -272,15 +269,6 @@ internal sealed class LiveSession
         {
             Counts.End(InferenceStatus.Cancelled, false);
             live.End(InferenceStatus.Cancelled);
-        }
-    }
-
-    /// <summary>Whether nobody waits any more for the batch that runs.</summary>
-    public bool HaveAllLeft(ReplicaBatch batch)
-    {
-        lock (_lock)
-        {
-            return batch.Staying == 0;
         }
     }
 

@@ -7,18 +7,21 @@ namespace Atoll.Serving;
 /// <summary>Batches of made-up requests, to measure and to check a replica before it serves.</summary>
 internal static class MadeUpBatch
 {
-    /// <summary>One request of one row for each seed; the same seed gives the same request.</summary>
-    public static ReplicaBatch Of(HostedModel model, IReadOnlyList<int> seeds)
+    /// <summary>
+    /// One request of one row for each model's position and seed; the same seed gives the same request.
+    /// </summary>
+    public static LiveBatch Of(HostedUnit unit, IReadOnlyList<(int Member, int Seed)> requests)
     {
-        var configuration = model.Source.Configuration;
-        var batch = new ReplicaBatch
+        var configuration = unit.Configuration;
+        var batch = new LiveBatch
         {
             Class = configuration.Class,
             Priority = configuration.Class == WorkClass.RealTime ? 1 : configuration.Priority,
         };
-        foreach (var seed in seeds)
+        foreach (var (member, seed) in requests)
         {
-            var live = new LiveRequest(model.Own);
+            var model = unit.Members[member];
+            var live = new LiveRequest(model.Own) { Member = member };
             live.Begin(RequestOf(model, seed), -1, 1, (TimeSpan.Zero, TimeSpan.MaxValue));
             batch.Add(live);
         }
@@ -31,9 +34,9 @@ internal static class MadeUpBatch
         var random = new Random(seed);
         var request = new InferenceRequest
         {
-            Inputs = [.. model.Source.Model.Inputs.Select(input => Filled(input, model.IsBatched, random))],
+            Inputs = [.. model.Whole.Inputs.Select(input => Filled(input, model.IsBatched, random))],
         };
-        for (var i = 0; i < model.Source.Model.Outputs.Count; i++)
+        for (var i = 0; i < model.Whole.Outputs.Count; i++)
         {
             request.Outputs.Add(new OutputRequest(i, Binary: true));
         }

@@ -123,7 +123,7 @@ internal sealed class PipelineRun(
     {
         var workClass = stage.Session.Options.Class;
         return workClass == request.Class ? request.Priority
-            : workClass == WorkClass.RealTime ? 1 : stage.Model.Source.Configuration.Priority;
+            : workClass == WorkClass.RealTime ? 1 : stage.Model.Configuration.Priority;
     }
 
     private async Task FailAsync(StageSession stage, InferenceOutcome outcome, CancellationTokenSource stopping)

@@ -9,7 +9,7 @@ namespace Atoll.Serving;
 internal sealed class ServingDevice : IAsyncDisposable
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<HostedModel, Resident> _residents = [];
+    private readonly Dictionary<HostedUnit, Resident> _residents = [];
     private readonly DeviceLane[] _lanes;
     private readonly TimeProvider _clock;
     private readonly UseCount _uses = new();
@@ -34,7 +34,7 @@ internal sealed class ServingDevice : IAsyncDisposable
 
     public long MemoryInUseBytes => Residents.Sum(pair => pair.Value.Replica.MemoryBytes);
 
-    public IReadOnlyList<KeyValuePair<HostedModel, Resident>> Residents
+    public IReadOnlyList<KeyValuePair<HostedUnit, Resident>> Residents
     {
         get
         {
@@ -47,11 +47,11 @@ internal sealed class ServingDevice : IAsyncDisposable
 
     public DeviceLane Lane(WorkClass workClass) => _lanes[(int)workClass];
 
-    public Resident? Find(HostedModel model)
+    public Resident? Find(HostedUnit unit)
     {
         lock (_lock)
         {
-            var found = _residents.GetValueOrDefault(model);
+            var found = _residents.GetValueOrDefault(unit);
             found?.Touch(_uses);
             return found;
         }
@@ -63,22 +63,22 @@ internal sealed class ServingDevice : IAsyncDisposable
     /// </summary>
     /// <exception cref="DeviceException">It does not fit, with everything gone that may go.</exception>
     public async Task<Resident> RequireAsync(
-        HostedModel model, Func<HostedModel, bool> mayGo, CancellationToken cancellation)
+        HostedUnit unit, Func<HostedUnit, bool> mayGo, CancellationToken cancellation)
     {
         await Loading.WaitAsync(cancellation);
         try
         {
-            if (Find(model) is { } known)
+            if (Find(unit) is { } known)
             {
                 return known;
             }
 
-            var replica = await LoadAsync(model, mayGo, cancellation);
-            var resident = await MeasuredAsync(model, replica);
+            var replica = await LoadAsync(unit, mayGo, cancellation);
+            var resident = await MeasuredAsync(unit, replica);
             lock (_lock)
             {
                 resident.Touch(_uses);
-                _residents.Add(model, resident);
+                _residents.Add(unit, resident);
             }
 
             return resident;
@@ -90,18 +90,18 @@ internal sealed class ServingDevice : IAsyncDisposable
     }
 
     /// <summary>Takes a model away when nothing runs on it; false when something does, or it is not here.</summary>
-    public async Task<bool> TryEvictAsync(HostedModel model)
+    public async Task<bool> TryEvictAsync(HostedUnit unit)
     {
         Resident? resident;
         lock (_lock)
         {
-            resident = _residents.GetValueOrDefault(model);
+            resident = _residents.GetValueOrDefault(unit);
             if (resident is null || !resident.TryLeave())
             {
                 return false;
             }
 
-            _residents.Remove(model);
+            _residents.Remove(unit);
         }
 
         await resident.Replica.DisposeAsync();
@@ -109,19 +109,19 @@ internal sealed class ServingDevice : IAsyncDisposable
     }
 
     /// <summary>The model's replica here, without counting it as a use; null when it is not loaded.</summary>
-    public Resident? Peek(HostedModel model)
+    public Resident? Peek(HostedUnit unit)
     {
         lock (_lock)
         {
-            return _residents.GetValueOrDefault(model);
+            return _residents.GetValueOrDefault(unit);
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var (model, _) in Residents)
+        foreach (var (unit, _) in Residents)
         {
-            await TryEvictAsync(model);
+            await TryEvictAsync(unit);
         }
 
         Array.ForEach(_lanes, lane => lane.Dispose());
@@ -129,11 +129,11 @@ internal sealed class ServingDevice : IAsyncDisposable
         Loading.Dispose();
     }
 
-    private async Task<Resident> MeasuredAsync(HostedModel model, IReplica replica)
+    private async Task<Resident> MeasuredAsync(HostedUnit unit, IReplica replica)
     {
         try
         {
-            return new Resident(replica, await ProfileAsync(model, replica));
+            return new Resident(replica, await ProfileAsync(unit, replica));
         }
         catch
         {
@@ -143,13 +143,13 @@ internal sealed class ServingDevice : IAsyncDisposable
     }
 
     private async Task<IReplica> LoadAsync(
-        HostedModel model, Func<HostedModel, bool> mayGo, CancellationToken cancellation)
+        HostedUnit unit, Func<HostedUnit, bool> mayGo, CancellationToken cancellation)
     {
         while (true)
         {
             try
             {
-                return await Backend.LoadAsync(model.Source, cancellation);
+                return await Backend.LoadAsync(unit.Source, cancellation);
             }
             catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
             {
@@ -162,11 +162,11 @@ internal sealed class ServingDevice : IAsyncDisposable
         }
     }
 
-    private async Task<bool> EvictOneAsync(Func<HostedModel, bool> mayGo)
+    private async Task<bool> EvictOneAsync(Func<HostedUnit, bool> mayGo)
     {
-        foreach (var (model, _) in Residents.OrderBy(pair => pair.Value.LastUsed))
+        foreach (var (unit, _) in Residents.OrderBy(pair => pair.Value.LastUsed))
         {
-            if (mayGo(model) && await TryEvictAsync(model))
+            if (mayGo(unit) && await TryEvictAsync(unit))
             {
                 Evictions++;
                 return true;
@@ -177,17 +177,17 @@ internal sealed class ServingDevice : IAsyncDisposable
     }
 
     /// <summary>What is known of the model on this device; else its profile file; else a measurement.</summary>
-    private async Task<LiveProfile> ProfileAsync(HostedModel model, IReplica replica)
+    private async Task<LiveProfile> ProfileAsync(HostedUnit unit, IReplica replica)
     {
-        if (model.Profiles.TryGetValue(Name, out var known))
+        if (unit.Profiles.TryGetValue(Name, out var known))
         {
             return known;
         }
 
-        await BatchCheck.RequireIndependentAsync(model, replica);
-        var profile = SessionProfiles.Read(model, replica, Name)
-            ?? await SessionProfiles.MeasureAsync(model, replica, Name, _clock);
-        model.MemoryBytes = Math.Max(model.MemoryBytes, replica.MemoryBytes);
-        return model.Profiles[Name] = new LiveProfile(profile, _clock);
+        await BatchCheck.RequireIndependentAsync(unit, replica);
+        var profile = SessionProfiles.Read(unit, replica, Name)
+            ?? await SessionProfiles.MeasureAsync(unit, replica, Name, _clock);
+        unit.MemoryBytes = Math.Max(unit.MemoryBytes, replica.MemoryBytes);
+        return unit.Profiles[Name] = new LiveProfile(profile, _clock);
     }
 }

@@ -12,6 +12,12 @@ internal static class SessionAdmission
     public static string? WhyNot(
         LiveSession session, LaneSeat[] seats, (TimeSpan Now, TimeSpan Deadline) times, int waiting)
     {
+        foreach (var seat in seats)
+        {
+            // Who shares batches shares the wait.
+            waiting = Math.Max(waiting, seat.Group.Waiting);
+        }
+
         var left = times.Deadline - times.Now;
         if (left <= TimeSpan.Zero)
         {

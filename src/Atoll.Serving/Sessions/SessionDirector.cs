@@ -22,6 +22,9 @@ public sealed partial class SessionDirector : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly SessionPlanning _plans;
     private readonly EpochTrigger _trigger;
+    private readonly UnitPlacement _placement;
+    private readonly UnitGrouping _grouping;
+    private readonly ConstantPool _constants = new();
     private Task _ticking = Task.CompletedTask;
 
     /// <param name="backends">At least one, with unique names; owned by the director from then on.</param>
@@ -35,6 +38,8 @@ public sealed partial class SessionDirector : IAsyncDisposable
         _devices = [.. backends.Select(backend => new ServingDevice(backend, clock, _origin))];
         _plans = new SessionPlanning(_devices, options);
         _trigger = new EpochTrigger(options);
+        _placement = new UnitPlacement(_devices, _planning);
+        _grouping = new UnitGrouping(options.PrefixShare, _placement, _logger);
     }
 
     public SessionDirectorOptions Options { get; }
@@ -85,12 +90,24 @@ public sealed partial class SessionDirector : IAsyncDisposable
     public async Task<IServedModel> LoadAsync(
         ModelSource source, ModelConfiguration configuration, ModelLimits limits, CancellationToken cancellationToken)
     {
-        var file = OnnxModel.Load(source.Path, limits);
+        var graph = OnnxModel.Load(source.Path, limits).Graph;
         cancellationToken.ThrowIfCancellationRequested();
         var sizes = BatchSizes.UpTo(Math.Max(1, configuration.MaxBatchSize)).Count;
-        var compiled = ModelCompiler.Compile(
-            file.Graph, new CompileOptions { Limits = limits, PlanCacheCapacity = sizes + 1 });
-        return await HostAsync(new ReplicaSource(source, configuration, compiled), cancellationToken);
+        _constants.Share(graph);
+        var options = new CompileOptions { Limits = limits, PlanCacheCapacity = sizes + 1 };
+        var compiled = ModelCompiler.Compile(graph, options);
+        var whole = new WholeModel(compiled, options, _grouping.CandidateOf(graph, compiled));
+        try
+        {
+            SessionChecks.Require(source, configuration, whole, _devices);
+            return await HostAsync(
+                new HostedModel(source, configuration, whole, (_clock, _origin)), cancellationToken);
+        }
+        catch
+        {
+            whole.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -113,11 +130,12 @@ public sealed partial class SessionDirector : IAsyncDisposable
     /// </summary>
     public double PlannedCapacity(IReadOnlyDictionary<string, double> rates)
     {
-        var models = Models;
-        models = SessionPlanning.Newest(models);
+        var models = SessionPlanning.Newest(Models);
         var packing = new SessionPacking(models, _devices, Options);
-        var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
-            .Select(session => session.Load.Session with { Rate = rates.GetValueOrDefault(session.Name) });
+        var loads = SessionPlanning.PlannedGroups(models).Select(group => group.Load.Session with
+        {
+            Rate = group.Sessions.Sum(session => rates.GetValueOrDefault(session.Name)),
+        });
         return packing.Capacity([.. loads]);
     }
 
@@ -167,25 +185,27 @@ public sealed partial class SessionDirector : IAsyncDisposable
         }
     }
 
-    /// <summary>Loads and serves a model that was compiled before; owns it from then on.</summary>
-    internal async Task<IServedModel> HostAsync(ReplicaSource source, CancellationToken cancellation)
+    /// <summary>Loads and serves a model; owns it from then on.</summary>
+    private async Task<IServedModel> HostAsync(HostedModel model, CancellationToken cancellation)
     {
-        SessionChecks.Require(source, _devices);
-        var model = new HostedModel(source, _clock, _origin);
         foreach (var session in model.Sessions)
         {
             session.OnUnserved = _ => StartLoad(model);
         }
 
+        using var turn = await _grouping.EnterAsync(cancellation);
         var evictions = Evictions;
         try
         {
-            await PlaceFirstAsync(model, cancellation);
+            await _grouping.GroupAsync([.. Models, model], cancellation);
+            if (model.Unit == model.Alone)
+            {
+                await _placement.PlaceFirstAsync(model.Alone, cancellation);
+            }
         }
         catch
         {
-            await EvictAsync(model);
-            source.Model.Dispose();
+            await _grouping.LeaveAsync(model, Models);
             if (Evictions > evictions)
             {
                 await ReplanAsync("models that were evicted for another, which could not be placed, come back");
@@ -194,18 +214,19 @@ public sealed partial class SessionDirector : IAsyncDisposable
             throw;
         }
 
-        lock (_lock)
-        {
-            _models.Add(model);
-        }
-
         try
         {
+
+            lock (_lock)
+            {
+                _models.Add(model);
+            }
+
             await PlanAsync("a model came", cancellation);
         }
         catch
         {
-            await RemoveAsync(model);
+            await TakeAwayAsync(model);
             throw;
         }
 
@@ -215,9 +236,22 @@ public sealed partial class SessionDirector : IAsyncDisposable
     /// <summary>Serves the model no more: what waits is cancelled, what runs ends first.</summary>
     internal async ValueTask RemoveAsync(HostedModel model)
     {
+        using var turn = await _grouping.EnterAsync(CancellationToken.None);
+        await TakeAwayAsync(model);
+    }
+
+    /// <summary>The models that stay are grouped and planned for without it.</summary>
+    private async Task TakeAwayAsync(HostedModel model)
+    {
         lock (_lock)
         {
             _models.Remove(model);
+        }
+
+        model.HasLeft = true;
+        if (!_stopping.IsCancellationRequested)
+        {
+            await _grouping.GroupAsync(Models, CancellationToken.None);
         }
 
         await ReplanAsync("a model left");
@@ -228,8 +262,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
             session.Abandon($"model '{model.Name}' is unloaded");
         }
 
-        await EvictAsync(model);
-        model.Source.Model.Dispose();
+        await _grouping.LeaveAsync(model, Models);
     }
 
     public async ValueTask DisposeAsync()
@@ -253,6 +286,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
 
         _stopping.Dispose();
         _planning.Dispose();
+        _grouping.Dispose();
     }
 
     /// <summary>One look at rates and profiles; plans when it is due.</summary>
@@ -265,9 +299,12 @@ public sealed partial class SessionDirector : IAsyncDisposable
             {
                 session.ReadRate();
             }
+        }
 
-            var isStarved = model.IsStarved();
-            foreach (var profile in model.Profiles.Values)
+        foreach (var unit in models.Select(model => model.Unit).Distinct())
+        {
+            var isStarved = unit.IsStarved();
+            foreach (var profile in unit.Profiles.Values)
             {
                 profile.Correct(isStarved);
             }
@@ -289,8 +326,9 @@ public sealed partial class SessionDirector : IAsyncDisposable
         {
             var models = Models;
             var plan = _plans.Make(models);
-            await LoadPlannedAsync(models, plan, cancellation);
+            await _placement.LoadPlannedAsync(models, plan, cancellation);
             _plans.PutInForce(plan, models);
+            await _grouping.RetireAsync();
             _trigger.Planned(Now);
             LogPlanned(why, plan.Devices.Count, plan.Moves, plan.Unplaced.Count);
         }
@@ -336,67 +374,6 @@ public sealed partial class SessionDirector : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// Loads and measures a new model on every device that may run it. Idle models make room for it on one device, and
-    /// only where it fits no other without that; no plan is made meanwhile, which could count on them.
-    /// </summary>
-    private async Task PlaceFirstAsync(HostedModel model, CancellationToken cancellation)
-    {
-        var devices = _devices.Where(device => SessionPlanning.MayRun(model, device)).ToArray();
-        if (await PlaceAsync(model, devices, mayEvict: false, cancellation) is null)
-        {
-            return;
-        }
-
-        await _planning.WaitAsync(cancellation);
-        try
-        {
-            if (await PlaceAsync(model, devices, mayEvict: true, cancellation) is { } refused)
-            {
-                throw refused;
-            }
-        }
-        finally
-        {
-            _planning.Release();
-        }
-    }
-
-    /// <summary>Null when it is loaded on one device at least, else the last refusal.</summary>
-    private static async Task<DeviceException?> PlaceAsync(
-        HostedModel model, IReadOnlyList<ServingDevice> devices, bool mayEvict, CancellationToken cancellation)
-    {
-        DeviceException? refused = null;
-        var isPlaced = false;
-        foreach (var device in devices)
-        {
-            try
-            {
-                await device.RequireAsync(model, other => mayEvict && !isPlaced && other.IsIdle, cancellation);
-                isPlaced = true;
-            }
-            catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
-            {
-                refused = e;
-            }
-        }
-
-        return isPlaced ? null : refused;
-    }
-
-    private async Task LoadPlannedAsync(
-        IReadOnlyList<HostedModel> models, ServingPlan plan, CancellationToken cancellation)
-    {
-        foreach (var device in _devices)
-        {
-            var planned = SessionPlanning.ModelsOn(device, plan, models);
-            foreach (var model in planned)
-            {
-                await device.RequireAsync(model, other => !planned.Contains(other), cancellation);
-            }
-        }
-    }
-
     // Runs by itself: it answers for its own faults.
     private void StartLoad(HostedModel model) => _ = LoadOnDemandAsync(model);
 
@@ -419,11 +396,6 @@ public sealed partial class SessionDirector : IAsyncDisposable
                     session.Abandon($"model '{model.Name}' could not be loaded: {e.Message}");
                 }
 
-                LogPlanFailed(e.Message);
-            }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-            {
-                return;
             }
             finally
             {
@@ -442,11 +414,12 @@ public sealed partial class SessionDirector : IAsyncDisposable
                 throw new ServingException(ServingError.ModelNotServable, $"model '{model.Name}' is unloaded");
             }
 
-            var device = _devices.Where(device => SessionPlanning.MayRun(model, device))
+            var unit = model.Unit;
+            var device = _devices.Where(device => SessionPlanning.MayRun(unit, device))
                 .MaxBy(device => device.Backend.MemoryBytes - device.MemoryInUseBytes)!;
             try
             {
-                await device.RequireAsync(model, other => other.IsIdle, _stopping.Token);
+                await device.RequireAsync(unit, other => other.IsIdle, _stopping.Token);
             }
             finally
             {
@@ -463,18 +436,6 @@ public sealed partial class SessionDirector : IAsyncDisposable
         finally
         {
             _planning.Release();
-        }
-    }
-
-    /// <summary>Takes the model off all devices, waiting for batches that run.</summary>
-    private async Task EvictAsync(HostedModel model)
-    {
-        foreach (var device in _devices)
-        {
-            while (device.Peek(model) is { } resident && !await device.TryEvictAsync(model))
-            {
-                await resident.FreedAsync();
-            }
         }
     }
 

@@ -16,4 +16,10 @@ public sealed record SessionDirectorOptions
     /// Planned latencies are the measured ones times this; what it adds is left for what no profile knows. Default 1.1.
     /// </summary>
     public double Margin { get; init; } = 1.1;
+
+    /// <summary>
+    /// Models share a prefix when it holds at least this part of the weights and work of each; 0 = none do. Default
+    /// 0.25.
+    /// </summary>
+    public double PrefixShare { get; init; } = 0.25;
 }

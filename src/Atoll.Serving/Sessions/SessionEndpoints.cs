@@ -55,6 +55,7 @@ internal static class SessionEndpoints
         json.WriteEndObject();
         Array(json, "devices"u8, session.Seats, Write);
         json.WriteString("shortage"u8, session.Shortage);
+        json.WriteString("prefix"u8, session.Prefix);
     }
 
     private static void Write(Utf8JsonWriter json, CountStatus counts)

@@ -16,6 +16,13 @@ internal static class SessionMetrics
         Gauge(text, status, "atoll_session_rate", "Requests per second that come.", session => session.Rate);
         Gauge(text, status, "atoll_session_queue_depth", "Requests that wait for a batch.", session => session.Depth);
         WriteBatches(text, status);
+        text.Describe("atoll_session_prefix_info", "gauge", "1 for each session whose model shares a prefix.");
+        foreach (var session in status.Sessions.Where(session => session.Prefix is not null))
+        {
+            text.Sample("atoll_session_prefix_info",
+                PrometheusText.Labels(("session", session.Name), ("prefix", session.Prefix!)), 1);
+        }
+
         text.Describe("atoll_lane_busy_seconds_total", "counter", "Time that a device spent on batches of sessions.");
         foreach (var device in status.Devices)
         {

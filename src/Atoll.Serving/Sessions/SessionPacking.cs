@@ -18,13 +18,14 @@ internal sealed class SessionPacking(
         [.. devices.Select(device => new DeviceKind(device.Name, 1, device.Backend.MemoryBytes))];
 
     private readonly BatchProfile[] _profiles =
-        [.. devices.SelectMany(device => models.Select(model => ProfileOn(model, device, options.Margin)))
-            .OfType<BatchProfile>()];
+        [.. devices.SelectMany(device => models.Select(model => model.Unit).Distinct()
+            .Select(unit => ProfileOn(unit, unit.Name, device, options.Margin))).OfType<BatchProfile>()];
 
     public IReadOnlyList<DeviceKind> Kinds => _kinds;
 
-    /// <summary>Profiles of all models on all devices.</summary>
-    public ProfileTable Profiles => new(_profiles);
+    /// <summary>Profiles of all models on all devices; a model in a group has the group's.</summary>
+    public ProfileTable Profiles => new([.. devices.SelectMany(device => models
+        .Select(model => ProfileOn(model.Unit, model.Name, device, options.Margin))).OfType<BatchProfile>()]);
 
     public ServingPlan Pack(IReadOnlyList<PlannedLoad> loads, ServingPlan current)
     {
@@ -86,19 +87,19 @@ internal sealed class SessionPacking(
         });
 
     /// <summary>
-    /// The model's profile on the device; on one where it was never loaded, that of another device.
+    /// The unit's profile on the device, under this name; on one where it was never loaded, that of another device.
     /// </summary>
-    private static BatchProfile? ProfileOn(HostedModel model, ServingDevice device, double margin)
+    private static BatchProfile? ProfileOn(HostedUnit unit, string name, ServingDevice device, double margin)
     {
-        var live = model.Profiles.GetValueOrDefault(device.Name) ?? model.Profiles.Values.FirstOrDefault();
-        if (live is null || !SessionPlanning.MayRun(model, device))
+        var live = unit.Profiles.GetValueOrDefault(device.Name) ?? unit.Profiles.Values.FirstOrDefault();
+        if (live is null || !SessionPlanning.MayRun(unit, device))
         {
             return null;
         }
 
-        // All programs of a model are loaded together, so sessions of it on one device share all of its memory.
+        // All programs of a unit are loaded together, so sessions of it on one device share all of its memory.
         var known = live.ForPlanning;
-        return new BatchProfile(model.Name, device.Name, known.Points, known.Options with
+        return new BatchProfile(name, device.Name, known.Points, known.Options with
         {
             Margin = margin,
             WeightBytes = known.Points.Max(point => point.MemoryBytes),

@@ -17,35 +17,41 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
 
     public ServingPlan Current => _current;
 
-    public static bool MayRun(HostedModel model, ServingDevice device) =>
-        model.Source.Configuration.Devices is not { Count: > 0 } pinned || pinned.Contains(device.Name);
+    public static bool MayRun(HostedUnit unit, ServingDevice device) =>
+        unit.Configuration.Devices is not { Count: > 0 } pinned || pinned.Contains(device.Name);
 
     /// <summary>Requests per second that the plan in force was made for.</summary>
     public double PlannedRate(LiveSession session) => _planned.GetValueOrDefault(session.Name);
 
-    /// <summary>The models that the plan puts on the device.</summary>
-    public static IReadOnlySet<HostedModel> ModelsOn(
+    /// <summary>The units that the plan puts on the device.</summary>
+    public static IReadOnlySet<HostedUnit> UnitsOn(
         ServingDevice device, ServingPlan plan, IReadOnlyList<HostedModel> models)
     {
-        var sessions = plan.Devices.Where(planned => planned.Kind == device.Name)
-            .SelectMany(planned => planned.Sessions).Select(session => session.Session).ToHashSet();
-        return models.Where(model => model.Sessions.Any(session => sessions.Contains(session.Name))).ToHashSet();
+        var loaded = plan.Devices.Where(planned => planned.Kind == device.Name)
+            .SelectMany(planned => planned.Sessions).Select(session => session.Model).ToHashSet();
+        return Newest(models).Select(model => model.Unit).Where(unit => loaded.Contains(unit.Name)).ToHashSet();
     }
+
+    /// <summary>The groups of sessions that are planned for.</summary>
+    public static IReadOnlyList<SessionGroup> PlannedGroups(IReadOnlyList<HostedModel> models) =>
+        [.. models.Select(model => model.Unit).Distinct().SelectMany(unit => unit.Groups())
+            .Where(group => group.IsPlanned).GroupBy(group => group.Name)
+
+            // Of a query that is being replaced, the new one's, as with models.
+            .Select(group => group.Last())];
 
     /// <summary>A plan for the rates of now, with as few moves from the current one as may be.</summary>
     public ServingPlan Make(IReadOnlyList<HostedModel> models)
     {
         models = Newest(models);
-        var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
-            .Select(session => session.Load).GroupBy(load => load.Session.Name)
-
-            // Of a query that is being replaced, the new one's, as with models.
-            .Select(group => group.Last()).ToArray();
+        var groups = PlannedGroups(models);
         _planned.Clear();
-        foreach (var load in loads)
+        foreach (var session in groups.SelectMany(group => group.Sessions))
         {
-            _planned[load.Session.Name] = load.Session.Rate;
+            _planned[session.Name] = session.Load.Session.Rate;
         }
+
+        PlannedLoad[] loads = [.. groups.Select(group => group.Load)];
 
         return loads.Length == 0
             ? ServingPlan.Empty
@@ -61,14 +67,16 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
     {
         _current = plan;
         var seats = new List<LaneSeat>();
+        (HostedUnit Unit, IReadOnlyList<SessionGroup> Groups)[] served =
+            [.. models.Select(model => model.Unit).Distinct().Select(unit => (unit, unit.Groups()))];
         foreach (var device in devices)
         {
             var planned = plan.Devices.FirstOrDefault(own => own.Kind == device.Name);
-            foreach (var model in models)
+            foreach (var (unit, groups) in served)
             {
-                if (device.Peek(model) is { } resident)
+                if (device.Peek(unit) is { } resident)
                 {
-                    seats.AddRange(model.Sessions.SelectMany(session => SeatsOf(session, device, resident, planned)));
+                    seats.AddRange(groups.SelectMany(group => SeatsOf(group, device, resident, planned)));
                 }
             }
         }
@@ -78,39 +86,43 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
             lane.Serve([.. seats.Where(seat => seat.Lane == lane)]);
         }
 
-        foreach (var session in models.SelectMany(model => model.Sessions))
+        foreach (var group in served.SelectMany(unit => unit.Groups))
         {
-            session.Shortage = plan.Unplaced.FirstOrDefault(load => load.Session == session.Name) is { } shortage
-                ? $"the plan lacks {shortage.Rate:0.#} requests per second: {shortage.Reason}"
+            var shortage = plan.Unplaced.FirstOrDefault(load => load.Session == group.Name) is { } lacking
+                ? $"the plan lacks {lacking.Rate:0.#} requests per second: {lacking.Reason}"
                 : null;
-            session.Serve(
-                [.. seats.Where(seat => seat.Session == session).OrderByDescending(seat => seat.Rate)]);
+            LaneSeat[] own = [.. seats.Where(seat => seat.Group.IsSame(group)).OrderByDescending(seat => seat.Rate)];
+            foreach (var session in group.Sessions)
+            {
+                session.Shortage = shortage;
+                session.Serve(own);
+            }
         }
     }
 
     private static IEnumerable<LaneSeat> SeatsOf(
-        LiveSession session, ServingDevice device, Resident resident, DevicePlan? plan)
+        SessionGroup group, ServingDevice device, Resident resident, DevicePlan? plan)
     {
-        var planned = plan?.Sessions.FirstOrDefault(planned => planned.Session == session.Name);
+        var planned = plan?.Sessions.FirstOrDefault(planned => planned.Session == group.Name);
         if (planned is not null)
         {
-            yield return Promised(session, device, resident, planned);
+            yield return Promised(group, device, resident, planned);
         }
-        else if (IsSmall(session, resident, plan))
+        else if (IsSmall(group, resident, plan))
         {
-            yield return Unpromised(session, device, resident);
+            yield return Unpromised(group, device, resident);
         }
     }
 
     private static LaneSeat Promised(
-        LiveSession session, ServingDevice device, Resident resident, PlannedSession planned)
+        SessionGroup group, ServingDevice device, Resident resident, PlannedSession planned)
     {
-        var lane = device.Lane(session.Options.Class);
-        var batch = Math.Clamp(planned.Batch, 1, session.Options.MaxBatch);
-        var known = lane.Seats.FirstOrDefault(seat => seat.Session == session && seat.Resident == resident);
+        var lane = device.Lane(group.Class);
+        var batch = Math.Clamp(planned.Batch, 1, group.MaxRows);
+        var known = lane.Seats.FirstOrDefault(seat => seat.Group.IsSame(group) && seat.Resident == resident);
         return known is not null && known.Batch == batch && known.Rate == planned.Rate
             ? known
-            : new LaneSeat(session, lane, resident)
+            : new LaneSeat(group, lane, resident)
             {
                 Rule = new EarlyDropRule(batch),
                 Batch = batch,
@@ -120,16 +132,16 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
             };
     }
 
-    private static LaneSeat Unpromised(LiveSession session, ServingDevice device, Resident resident)
+    private static LaneSeat Unpromised(SessionGroup group, ServingDevice device, Resident resident)
     {
-        var lane = device.Lane(session.Options.Class);
+        var lane = device.Lane(group.Class);
         var profile = resident.Profile.ForPlanning;
-        var budget = session.Options.Objective is { } objective ? objective / 2 : TimeSpan.MaxValue;
-        var batch = Math.Clamp(profile.BestThroughputBatch(budget), 1, session.Options.MaxBatch);
-        var known = lane.Seats.FirstOrDefault(seat => seat.Session == session && seat.Resident == resident);
+        var budget = group.Objective is { } objective ? objective / 2 : TimeSpan.MaxValue;
+        var batch = Math.Clamp(profile.BestThroughputBatch(budget), 1, group.MaxRows);
+        var known = lane.Seats.FirstOrDefault(seat => seat.Group.IsSame(group) && seat.Resident == resident);
         return known is not null && known.Batch == batch && known.Rate == 0
             ? known
-            : new LaneSeat(session, lane, resident)
+            : new LaneSeat(group, lane, resident)
             {
                 Rule = new EarlyDropRule(batch),
                 Batch = batch,
@@ -139,10 +151,10 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
     }
 
     /// <summary>Whether a batch without a promise is short beside what was promised on the device.</summary>
-    private static bool IsSmall(LiveSession session, Resident resident, DevicePlan? plan)
+    private static bool IsSmall(SessionGroup group, Resident resident, DevicePlan? plan)
     {
         if (plan is null || plan.Sessions.Count == 0 ||
-            session.Options.Class == Devices.WorkClass.BestEffort)
+            group.Class == Devices.WorkClass.BestEffort)
         {
             return true;
         }

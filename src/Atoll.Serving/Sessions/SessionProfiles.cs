@@ -7,9 +7,14 @@ internal static class SessionProfiles
     /// The file `NAME.profile` beside the model, where it covers every batch size that the replica has; else null.
     /// </summary>
     /// <exception cref="ServingException">The file is there and is no profile.</exception>
-    public static BatchProfile? Read(HostedModel model, IReplica replica, string device)
+    public static BatchProfile? Read(HostedUnit unit, IReplica replica, string device)
     {
-        var path = Path.ChangeExtension(model.Source.Source.Path, ".profile");
+        if (unit.Members is not [var model])
+        {
+            return null;
+        }
+
+        var path = Path.ChangeExtension(unit.Source.Source.Path, ".profile");
         if (!File.Exists(path))
         {
             return null;
@@ -28,10 +33,26 @@ internal static class SessionProfiles
 
     /// <summary>Runs every batch size of the replica on made-up inputs.</summary>
     public static Task<BatchProfile> MeasureAsync(
-        HostedModel model, IReplica replica, string device, TimeProvider clock)
+        HostedUnit unit, IReplica replica, string device, TimeProvider clock)
     {
         ReplicaBatch[] batches =
-            [.. replica.Sizes.Select(size => MadeUpBatch.Of(model, [.. Enumerable.Range(0, size)]))];
-        return ProfileMeasurement.RunAsync(replica, (model.Name, device), batches, clock);
+            [.. replica.Sizes.Select(size => MadeUpBatch.Of(unit, Mixed(unit, size)))];
+        return ProfileMeasurement.RunAsync(replica, (unit.Name, device), batches, clock);
+    }
+
+    /// <summary>Requests of all models in turn: as many suffixes run as a batch of this size can need.</summary>
+    private static (int Member, int Seed)[] Mixed(HostedUnit unit, int size)
+    {
+        var left = unit.Members.Select(model => Math.Max(1, model.Configuration.MaxBatchSize)).ToArray();
+        var requests = new (int, int)[size];
+        for (var (i, member) = (0, 0); i < size; member = (member + 1) % left.Length)
+        {
+            if (left[member]-- > 0)
+            {
+                requests[i] = (member, i++);
+            }
+        }
+
+        return requests;
     }
 }

@@ -6,12 +6,12 @@ namespace Atoll.Serving;
 internal static class StatusReading
 {
     public static DirectorStatus Of(SessionDirector director) => new(
-        [.. director.Models.SelectMany(model => model.Sessions)
-            .GroupBy(session => session.Name).Select(group => Of(group.Last()))],
+        [.. director.Models.SelectMany(model => model.Sessions.Select(session => (session, model)))
+            .GroupBy(own => own.session.Name).Select(group => Of(group.Last().session, group.Last().model))],
         [.. director.Devices.Select(device => Of(device, director.Plan))],
         [.. director.Queries.GroupBy(query => query.Spec.Name).Select(group => Of(group.Last()))]);
 
-    private static SessionStatus Of(LiveSession session) => new()
+    private static SessionStatus Of(LiveSession session, HostedModel model) => new()
     {
         Name = session.Name,
         Model = session.Options.Model,
@@ -26,13 +26,14 @@ internal static class StatusReading
         Batches = [.. session.Counts.Batches],
         Seats = [.. session.Seats.Select(Of)],
         Shortage = session.Shortage,
+        Prefix = model.Unit.Shared is null ? null : model.Unit.Name,
     };
 
     private static SeatStatus Of(LaneSeat seat)
     {
         var profile = seat.Profile.ForPlanning;
         return new SeatStatus(
-            seat.Lane.Device, seat.Session.Name, seat.Batch, seat.Rate,
+            seat.Lane.Device, seat.Group.Name, seat.Batch, seat.Rate,
             profile.Latency(Math.Min(seat.Batch, profile.MaxBatch)), seat.WorstLatency, seat.Why);
     }
 

@@ -17,6 +17,9 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
     /// <summary>Its models cannot be batched, whatever their shapes say.</summary>
     public bool Mixes { get; init; }
 
+    /// <summary>It has no room for models that share a prefix.</summary>
+    public bool RefusesShared { get; init; }
+
     /// <summary>Names of the models in the order in which they were loaded.</summary>
     public List<string> Loads { get; } = [];
 
@@ -25,7 +28,7 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
 
     public Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken)
     {
-        if (_loaded == models || source.Source.Name == Refused)
+        if (_loaded == models || source.Source.Name == Refused || (RefusesShared && source.Shared is not null))
         {
             throw new DeviceException(DeviceError.OutOfMemory, $"{name} is full");
         }

@@ -167,7 +167,8 @@ public sealed class LiveSessionTests
         var (promisedReplica, greedyReplica) =
             (new FakeReplica { Gated = true }, new FakeReplica { Gated = true });
         var promised = new LaneSeat(
-            bench.Session, lane, new Resident(promisedReplica, new LiveProfile(SessionBench.Profile, bench.Clock)))
+            SessionGroup.Of(bench.Session), lane,
+                new Resident(promisedReplica, new LiveProfile(SessionBench.Profile, bench.Clock)))
         {
             Rule = new EarlyDropRule(1), Batch = 1, Rate = 100,
         };

@@ -41,7 +41,7 @@ internal sealed class SessionBench : IDisposable
     }
 
     public LaneSeat Seat(LiveSession session, DeviceLane lane, IReplica replica, int batch) =>
-        new(session, lane, new Resident(replica, new LiveProfile(Profile, Clock)))
+        new(SessionGroup.Of(session), lane, new Resident(replica, new LiveProfile(Profile, Clock)))
         {
             Rule = new EarlyDropRule(batch), Batch = batch, Rate = 0,
         };

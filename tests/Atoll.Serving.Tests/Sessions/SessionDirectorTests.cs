@@ -274,7 +274,7 @@ public sealed class SessionDirectorTests : IDisposable
     }
 
     private SessionDirector Director(params FakeBackend[] backends) =>
-        new(backends, new SessionDirectorOptions(), _clock, NullLoggerFactory.Instance);
+        new(backends, new SessionDirectorOptions { PrefixShare = 0 }, _clock, NullLoggerFactory.Instance);
 
     private static ModelConfiguration Session(double objectiveMs = 100) => new()
     {

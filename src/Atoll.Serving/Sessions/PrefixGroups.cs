@@ -1,0 +1,128 @@
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Finds models that begin alike, among those that are hosted, and compiles what they share. Programs that stay the
+/// same when models come or go are kept, and with them their weights on devices. Used by one caller at a time.
+/// </summary>
+internal sealed class PrefixGroups(double leastShare)
+{
+    private readonly ProgramCache _cache = new();
+    private readonly HashSet<string> _refused = [];
+
+    /// <summary>Whether prefixes are looked for at all.</summary>
+    public bool IsOn => leastShare > 0;
+
+    /// <summary>
+    /// A unit for each group of models that share a prefix; one that is there already stays. Models of one group have
+    /// one class and may run on the same devices.
+    /// </summary>
+    /// <exception cref="ModelException">A prefix or a suffix cannot be compiled; that group is not tried again.
+    /// </exception>
+    public IReadOnlyList<HostedUnit> Form(IReadOnlyList<HostedModel> models)
+    {
+        var units = new List<HostedUnit>();
+        foreach (var alike in models.Where(model => model.Whole.Candidate is not null).GroupBy(KindOf))
+        {
+            HostedModel[] own = [.. alike];
+            var found = own.Length < 2
+                ? []
+                : PrefixSearch.Find([.. own.Select(model => model.Whole.Candidate!)], leastShare);
+            foreach (var prefix in found)
+            {
+                HostedModel[] members = [.. prefix.Members.Select(member => own[member.Model])];
+                var name = $"prefix:{prefix.Fingerprint[..8]}";
+                if (members[0].Unit is { } known && known.Name == name && known.Members.SequenceEqual(members))
+                {
+                    units.Add(known);
+                }
+                else if (!_refused.Contains(KeyOf(members)))
+                {
+                    units.Add(Make(name, prefix, members));
+                }
+            }
+        }
+
+        return units;
+    }
+
+    /// <summary>The unit could not be loaded: its models are not put together again.</summary>
+    public void Refuse(IEnumerable<HostedModel> members) => _refused.Add(KeyOf(members));
+
+    private HostedUnit Make(string name, SharedPrefix prefix, HostedModel[] members)
+    {
+        var rows = members.Max(model => Math.Max(1, model.Configuration.MaxBatchSize));
+        var options = members[0].Whole.Options with { PlanCacheCapacity = BatchSizes.UpTo(rows).Count + 1 };
+        var rented = new List<CompiledModel>();
+        CompiledModel Rent(string key, Graph graph)
+        {
+            rented.Add(_cache.Rent(key, () => ModelCompiler.Compile(graph, options)));
+            return rented[^1];
+        }
+
+        try
+        {
+            var programs = new PrefixPrograms(
+                Rent(prefix.Fingerprint, prefix.Graph),
+                [.. prefix.Members.Zip(members, (member, model) => SuffixOf(
+                    member, model, graph => Rent($"{prefix.Fingerprint} {member.Fingerprint}", graph)))]);
+            return new HostedUnit(
+                name, members, members[0].Configuration with { MaxBatchSize = rows },
+                new UnitPrograms(new ModelSource(name, "1", name, null), null, programs, () => Return(rented)));
+        }
+        catch (ModelException)
+        {
+            Refuse(members);
+            Return(rented);
+            throw;
+        }
+    }
+
+    private void Return(List<CompiledModel> rented)
+    {
+        rented.ForEach(_cache.Return);
+        rented.Clear();
+    }
+
+    private static PrefixSuffix SuffixOf(PrefixMember member, HostedModel model, Func<Graph, CompiledModel> compile)
+    {
+        var suffix = member.Suffix;
+        var made = new List<(int, int)>();
+        var computed = new List<int>();
+        foreach (var (index, output) in suffix.Outputs.Index())
+        {
+            var input = suffix.Inputs.IndexOf(output);
+            if (input < 0)
+            {
+                computed.Add(index);
+            }
+            else
+            {
+                made.Add(member.Sources[input] is { IsPrefixOutput: true } source
+                    ? (index, source.Index)
+                    : throw new ModelException(ModelError.InvalidGraph,
+                        $"output '{output.Name}' of '{model.Name}' is one of its inputs"));
+            }
+        }
+
+        var own = new Graph { Name = suffix.Name, Nodes = suffix.Nodes };
+        own.Inputs.AddRange(suffix.Inputs);
+        own.Outputs.AddRange(computed.Select(index => suffix.Outputs[index]));
+        return new PrefixSuffix
+        {
+            Program = computed.Count > 0 ? compile(own) : null,
+            Sources = member.Sources,
+            Computed = computed,
+            Made = made,
+            MaxBatch = Math.Max(1, model.Configuration.MaxBatchSize),
+            Share = member.Share,
+        };
+    }
+
+    private static string KindOf(HostedModel model) =>
+        $"{model.Configuration.Class} {string.Join(' ', model.Configuration.Devices.Order(StringComparer.Ordinal))}";
+
+    private static string KeyOf(IEnumerable<HostedModel> members) =>
+        string.Join(' ', members.Select(model => model.Own.Order));
+}

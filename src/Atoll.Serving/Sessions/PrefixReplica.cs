@@ -1,0 +1,127 @@
+using System.Runtime.CompilerServices;
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Models that share a prefix on a device of this process: the prefix runs once on the rows of all requests, then each
+/// model's suffix on its own. Each program of each batch size was run once before it is given out.
+/// </summary>
+internal sealed class PrefixReplica : IReplica
+{
+    private static readonly TimeSpan Expectation = TimeSpan.FromMilliseconds(1);
+
+    private readonly Device _device;
+    private readonly ReplicaSource _source;
+    private readonly PrefixPrograms _programs;
+    private readonly DeviceClient _client;
+    private readonly ReplicaStreams _streams;
+    private readonly PrefixSlots?[] _slots = new PrefixSlots?[2];
+
+    private PrefixReplica(Device device, ReplicaSource source)
+    {
+        (_device, _source, _programs) = (device, source, source.Shared!);
+        _client = device.CreateClient(source.Source.Name, device.MemoryBytes);
+        _streams = new ReplicaStreams(device, _client, _programs.Suffixes.Count + 1);
+        Sizes = BatchSizes.UpTo(Math.Max(1, source.Configuration.MaxBatchSize));
+    }
+
+    public IReadOnlyList<int> Sizes { get; }
+
+    /// <summary>The weights of the prefix count once, whatever the number of models.</summary>
+    public long MemoryBytes => _slots.Sum(slots => slots?.OwnBytes ?? 0) + _programs.Suffixes
+        .Select(suffix => suffix.Program).OfType<CompiledModel>().Append(_programs.Prefix).Distinct()
+        .Sum(program => program.ConstantBytesOn(_device));
+
+    public static async Task<PrefixReplica> CreateAsync(
+        Device device, ReplicaSource source, CancellationToken cancellation)
+    {
+        var replica = new PrefixReplica(device, source);
+        try
+        {
+            var own = source.Configuration.Class;
+            var other = own == WorkClass.RealTime ? WorkClass.BestEffort : WorkClass.RealTime;
+            await replica.PrepareAsync(own, replica.Sizes, cancellation);
+            await replica.PrepareAsync(other, [1], cancellation);
+            return replica;
+        }
+        catch
+        {
+            await replica.DisposeAsync();
+            throw;
+        }
+    }
+
+    public void Expect()
+    {
+        if (_source.Configuration.Class == WorkClass.RealTime)
+        {
+            // Sleeping units take tens of microseconds to wake: let them do so while the request is read.
+            _device.Hint(Expectation);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken)
+    {
+        var slots = _slots[(int)batch.Class]!;
+        var stream = _streams.For(batch.Class, batch.Priority);
+        var prefix = slots.PrefixFor(batch.Rows);
+        prefix.Gather(batch);
+        var outcome = await prefix.RunAsync(stream, 0, cancellationToken);
+        if (outcome.Status != InferenceStatus.Completed)
+        {
+            return outcome;
+        }
+
+        slots.Divide(batch, prefix);
+        foreach (var suffix in slots.Suffixes)
+        {
+            suffix.Submit(stream, cancellationToken);
+        }
+
+        foreach (var suffix in slots.Suffixes)
+        {
+            // All are awaited, whatever the first ones say: a slot is free only when its launch has ended.
+            var ended = await suffix.EndAsync();
+            outcome = ended.Status == InferenceStatus.Completed ? outcome : ended;
+        }
+
+        return outcome;
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _streams.Dispose();
+        foreach (var slots in _slots)
+        {
+            slots?.Dispose();
+        }
+
+        _programs.Prefix.FreeUnused();
+        foreach (var suffix in _programs.Suffixes)
+        {
+            suffix.Program?.FreeUnused();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task PrepareAsync(WorkClass workClass, IReadOnlyList<int> sizes, CancellationToken cancellation)
+    {
+        var slots = _slots[(int)workClass] = new PrefixSlots(_programs, _client);
+        slots.Prepare(sizes);
+        foreach (var slot in slots.All)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var outcome = await slot.RunAsync(
+                _streams.For(WorkClass.BestEffort, _source.Configuration.Priority), 0, cancellation);
+            if (outcome.Status != InferenceStatus.Completed)
+            {
+                throw new ModelException(ModelError.InvalidGraph,
+                    $"the first run of '{_source.Source.Name}' failed: {outcome.Reason}");
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Atoll.Devices;
+using Atoll.Models;
+
+namespace Atoll.Serving;
+
+/// <summary>The programs of models that share a prefix, for one class of work: one batch at a time.</summary>
+internal sealed class PrefixSlots(PrefixPrograms programs, DeviceClient client) : IDisposable
+{
+    private readonly List<InstanceSlot> _prefixes = [];
+    private int[] _sizes = [];
+
+    public SuffixSlots[] Suffixes { get; } =
+        [.. programs.Suffixes.Select(suffix => new SuffixSlots(suffix))];
+
+    public IEnumerable<InstanceSlot> All => _prefixes.Concat(Suffixes.SelectMany(suffix => suffix.Slots));
+
+    /// <summary>Bytes of inputs, outputs and intermediate results of all programs.</summary>
+    public long OwnBytes { get; private set; }
+
+    /// <exception cref="ModelException">A value where the models part does not have a row for each row of the batch.
+    /// </exception>
+    public void Prepare(IReadOnlyList<int> sizes)
+    {
+        _sizes = [.. sizes];
+        foreach (var size in sizes)
+        {
+            var slot = new InstanceSlot(programs.Prefix, client);
+            _prefixes.Add(slot);
+            Prepare(slot, programs.Prefix, [.. programs.Prefix.Inputs.Select(input => Sized(input.Shape, size))]);
+            RequireRows(slot, size);
+        }
+
+        foreach (var suffix in Suffixes)
+        {
+            if (suffix.Suffix.Program is { } program)
+            {
+                foreach (var size in BatchSizes.UpTo(Math.Min(suffix.Suffix.MaxBatch, sizes[^1])))
+                {
+                    Prepare(suffix.Add(program, client, size), program, ShapesOf(suffix.Suffix, size));
+                }
+            }
+        }
+    }
+
+    public InstanceSlot PrefixFor(int rows) => _prefixes[Array.FindIndex(_sizes, size => size >= rows)];
+
+    /// <summary>Gives each model its requests of the batch.</summary>
+    public void Divide(ReplicaBatch batch, InstanceSlot prefix)
+    {
+        foreach (var suffix in Suffixes)
+        {
+            suffix.Batch.Begin(batch, prefix);
+        }
+
+        var row = 0;
+        for (var request = 0; request < batch.Count; request++)
+        {
+            Suffixes[batch.MemberOf(request)].Batch.Add(request, row);
+            row += batch.RowsOf(request);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var slot in All)
+        {
+            slot.Dispose();
+        }
+    }
+
+    private static long[] Sized(IReadOnlyList<long> shape, int rows) => [rows, .. shape.Skip(1)];
+
+    private long[][] ShapesOf(PrefixSuffix suffix, int size) =>
+        [.. suffix.Sources.Select(source => source.IsPrefixOutput
+            ? Sized(_prefixes[0].Shape(source.Index).ToArray(), size)
+            : Sized(programs.Prefix.Inputs[source.Index].Shape, size))];
+
+    private void Prepare(InstanceSlot slot, CompiledModel program, long[][] shapes)
+    {
+        slot.Prepare(shapes);
+        OwnBytes += program.Measure(shapes).ArenaBytes;
+        OwnBytes += program.Inputs.Zip(shapes).Sum(pair => Bytes(pair.First, pair.Second));
+        OwnBytes += program.Outputs.Select((output, i) => Bytes(output, slot.Shape(i).ToArray())).Sum();
+    }
+
+    private static long Bytes(TensorSpec tensor, long[] shape) =>
+        shape.Aggregate((long)tensor.Type.SizeInBytes(), (bytes, dimension) => bytes * dimension);
+
+    /// <summary>Rows must lie first and look the same whatever their number.</summary>
+    private void RequireRows(InstanceSlot slot, int size)
+    {
+        for (var i = 0; i < programs.Prefix.Outputs.Count; i++)
+        {
+            var shape = slot.Shape(i);
+            if (shape.Length == 0 || shape[0] != size || !shape[1..].SequenceEqual(_prefixes[0].Shape(i)[1..]))
+            {
+                throw new ModelException(ModelError.InvalidShape,
+                    $"'{programs.Prefix.Outputs[i].Name}', where the models part, has the shape " +
+                    $"[{string.Join(',', shape.ToArray())}] for {size} rows");
+            }
+        }
+    }
+}
+
+/// <summary>One model's suffix in every batch size, and its part of the batch that runs.</summary>
+internal sealed class SuffixSlots(PrefixSuffix suffix)
+{
+    private readonly List<(int Size, InstanceSlot Slot)> _slots = [];
+    private InstanceSlot? _running;
+    private ValueTask<InferenceOutcome> _ending;
+
+    public PrefixSuffix Suffix => suffix;
+
+    public SuffixBatch Batch { get; } = new(suffix);
+
+    public IEnumerable<InstanceSlot> Slots => _slots.Select(pair => pair.Slot);
+
+    public InstanceSlot Add(CompiledModel program, DeviceClient client, int size)
+    {
+        var slot = new InstanceSlot(program, client);
+        _slots.Add((size, slot));
+        return slot;
+    }
+
+    /// <summary>Starts the suffix on its rows, where the batch has any.</summary>
+    [SuppressMessage("Reliability", "CA2012", Justification = "It is awaited once, in EndAsync.")]
+    public void Submit(DeviceStream stream, CancellationToken cancellation)
+    {
+        _running = null;
+        if (Batch.Count == 0)
+        {
+            return;
+        }
+
+        Batch.ScatterMade();
+        foreach (var (size, slot) in _slots)
+        {
+            if (size >= Batch.Rows)
+            {
+                _running = slot;
+                slot.Gather(Batch);
+                _ending = slot.RunAsync(stream, 0, cancellation);
+                return;
+            }
+        }
+    }
+
+    /// <summary>Waits for the end and hands out the outputs.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<InferenceOutcome> EndAsync()
+    {
+        if (_running is null)
+        {
+            return new InferenceOutcome(InferenceStatus.Completed);
+        }
+
+        var outcome = await _ending;
+        if (outcome.Status == InferenceStatus.Completed)
+        {
+            _running.Scatter(Batch, isBatched: true);
+        }
+
+        return outcome;
+    }
+}

@@ -1,0 +1,174 @@
+using Atoll.Devices;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Sessions whose requests may run in one batch: one session alone, or sessions of models that share a prefix. Each
+/// keeps its own queue and counts; the group takes from all of them by deadline. Immutable; thread-safe.
+/// </summary>
+internal sealed class SessionGroup
+{
+    private readonly LiveSession[] _sessions;
+    private readonly LiveSession[] _byOrder;
+    private readonly int[] _members;
+    private readonly IRequestQueue _queue;
+
+    /// <param name="name">Names it in plans.</param>
+    /// <param name="model">Name of what devices load for it.</param>
+    /// <param name="sessions">At least one, of one class; with the position of its model in the replica.</param>
+    public SessionGroup(string name, string model, IReadOnlyList<(LiveSession Session, int Member)> sessions)
+    {
+        (Name, Model) = (name, model);
+        _sessions = [.. sessions.Select(pair => pair.Session)];
+        _members = [.. sessions.Select(pair => pair.Member)];
+        _byOrder = [.. _sessions.OrderBy(session => session.Order)];
+        _queue = _sessions.Length == 1
+            ? _sessions[0].Queue
+            : new MergedQueue([.. _sessions.Select(session => session.Queue)]);
+        Class = _sessions[0].Options.Class;
+        IsPlanned = Array.TrueForAll(_sessions, session => session.Options.IsPlanned);
+        Objective = _sessions.Min(session => session.Options.Objective);
+        MaxRows = _sessions.Max(session => session.Options.MaxBatch);
+    }
+
+    public string Name { get; }
+
+    public string Model { get; }
+
+    public IReadOnlyList<LiveSession> Sessions => _sessions;
+
+    public WorkClass Class { get; }
+
+    public bool IsPlanned { get; }
+
+    /// <summary>The shortest of the sessions' objectives.</summary>
+    public TimeSpan? Objective { get; }
+
+    /// <summary>Rows that one batch may have.</summary>
+    public int MaxRows { get; }
+
+    /// <summary>What to plan for: the rates of all, within the shortest objective.</summary>
+    public PlannedLoad Load
+    {
+        get
+        {
+            var loads = Array.ConvertAll(_sessions, session => session.Load);
+            return new PlannedLoad(
+                loads[0].Session with
+                {
+                    Name = Name, Model = Model, Objective = Objective!.Value, Rate = loads.Sum(l => l.Session.Rate),
+                },
+                loads.Sum(load => load.PromisedRate));
+        }
+    }
+
+    /// <summary>Requests that wait, read without a lock: one that comes or goes meanwhile may be missed.</summary>
+    public int Waiting
+    {
+        get
+        {
+            var waiting = 0;
+            foreach (var session in _sessions)
+            {
+                waiting += session.Queue.Count;
+            }
+
+            return waiting;
+        }
+    }
+
+    /// <summary>A session by itself.</summary>
+    public static SessionGroup Of(LiveSession session) => new(session.Name, session.Options.Model, [(session, 0)]);
+
+    /// <summary>Whether both have the same sessions.</summary>
+    public bool IsSame(SessionGroup other) => Name == other.Name && _sessions.SequenceEqual(other._sessions);
+
+    /// <summary>Whether requests wait, and for the first of them: its deadline, and how many there are.</summary>
+    public bool TryPeek(out TimeSpan deadline, out int waiting)
+    {
+        (deadline, waiting) = (TimeSpan.MaxValue, 0);
+        foreach (var session in _sessions)
+        {
+            if (session.TryPeek(out var first, out var count))
+            {
+                deadline = first < deadline ? first : deadline;
+                waiting += count;
+            }
+        }
+
+        return waiting > 0;
+    }
+
+    /// <summary>
+    /// Moves a batch for the seat out of the queues; those that the seat's rule gives up end here. False when nothing
+    /// is to run.
+    /// </summary>
+    public bool TryTake(LaneSeat seat, LiveBatch batch, BatchTake take)
+    {
+        // In one order everywhere, so that two lanes cannot wait for each other.
+        foreach (var session in _byOrder)
+        {
+            session.Gate.Enter();
+        }
+
+        try
+        {
+            batch.Clear();
+            seat.Rule.Take(_queue, _sessions[0].Now, seat.Profile.ForDispatch, take);
+            foreach (var dropped in take.Dropped)
+            {
+                SessionOf(dropped).Drop_NeedsLock(dropped);
+            }
+
+            var most = Math.Min(MaxRows, seat.Profile.ForDispatch.MaxBatch);
+            foreach (var taken in take.Batch)
+            {
+                var session = SessionOf(taken);
+                session.Start_NeedsLock(taken, batch, (seat.Lane, MemberOf(session), most));
+            }
+
+            Count(batch);
+        }
+        finally
+        {
+            foreach (var session in _byOrder)
+            {
+                session.Gate.Exit();
+            }
+        }
+
+        return batch.Count > 0;
+    }
+
+    private void Count(LiveBatch batch)
+    {
+        for (var i = 0; i < _sessions.Length; i++)
+        {
+            var requests = 0;
+            foreach (var live in batch.Requests)
+            {
+                requests += live.Member == _members[i] && live.Session == _sessions[i] ? 1 : 0;
+            }
+
+            if (requests > 0)
+            {
+                _sessions[i].Counts.Batch(requests);
+            }
+        }
+    }
+
+    private LiveSession SessionOf(in QueuedRequest request)
+    {
+        foreach (var session in _sessions)
+        {
+            if (session.Owns(request.Id))
+            {
+                return session;
+            }
+        }
+
+        throw new InvalidOperationException($"request {request.Id} is of no session of group '{Name}'");
+    }
+
+    private int MemberOf(LiveSession session) => _members[Array.IndexOf(_sessions, session)];
+}

@@ -1,0 +1,165 @@
+using Atoll.Devices;
+using Atoll.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Atoll.Serving;
+
+/// <summary>
+/// Keeps models that begin alike together while models come and go: the new group is loaded and measured beside what
+/// serves, then takes over at the next plan, then what it replaces is taken away. What cannot be loaded changes
+/// nothing: its models go on as they were. One change at a time, by the turn that <see cref="EnterAsync"/> gives.
+/// </summary>
+internal sealed partial class UnitGrouping(double leastShare, UnitPlacement placement, ILogger logger) : IDisposable
+{
+    private readonly PrefixGroups _groups = new(leastShare);
+    private readonly SemaphoreSlim _turn = new(1);
+    private readonly Lock _lock = new();
+    private readonly List<HostedUnit> _retired = [];
+
+    /// <summary>Waits for the turn to change groups; ends when disposed.</summary>
+    public async Task<IDisposable> EnterAsync(CancellationToken cancellation)
+    {
+        await _turn.WaitAsync(cancellation);
+        return new Turn(_turn);
+    }
+
+    /// <summary>
+    /// What is to be known of a model so that it can join others; null where it cannot: its rows are not open, or parts
+    /// of it are bodies of branches and loops.
+    /// </summary>
+    public PrefixCandidate? CandidateOf(Graph graph, CompiledModel compiled) =>
+        _groups.IsOn && graph.Nodes.TrueForAll(node => node.CaptureCount == 0) &&
+        BatchSizes.WhyNot(compiled.Inputs, compiled.Outputs) is null
+            ? new PrefixCandidate(graph)
+            : null;
+
+    /// <summary>Gives each model the unit that it belongs to now; new units are loaded first.</summary>
+    public async Task GroupAsync(IReadOnlyList<HostedModel> models, CancellationToken cancellation)
+    {
+        if (!_groups.IsOn)
+        {
+            return;
+        }
+
+        var newest = SessionPlanning.Newest(models);
+        var grouped = new HashSet<HostedModel>();
+        foreach (var unit in Form(newest))
+        {
+            if (unit.Members[0].Unit == unit || await TryPlaceAsync(unit, cancellation))
+            {
+                grouped.UnionWith(unit.Members);
+                Adopt(unit, models);
+            }
+        }
+
+        foreach (var model in newest.Where(model => model.Unit.Shared is not null && !grouped.Contains(model)))
+        {
+            if (await TryPlaceAsync(model.Alone, cancellation))
+            {
+                Adopt(model.Alone, models);
+            }
+        }
+    }
+
+    /// <summary>Takes away a model that is served no more, and what only it needed.</summary>
+    public async Task LeaveAsync(HostedModel model, IReadOnlyList<HostedModel> others)
+    {
+        await placement.EvictAsync(model.Alone);
+        model.Whole.Dispose();
+        if (model.Unit.Shared is not null && others.All(other => other.Unit != model.Unit))
+        {
+            await TakeAwayAsync(model.Unit);
+        }
+    }
+
+    /// <summary>Takes away what was replaced; called when the plan that does without it is in force.</summary>
+    public async Task RetireAsync()
+    {
+        HostedUnit[] retired;
+        lock (_lock)
+        {
+            retired = [.. _retired];
+            _retired.Clear();
+        }
+
+        foreach (var unit in retired)
+        {
+            await TakeAwayAsync(unit);
+        }
+    }
+
+    public void Dispose() => _turn.Dispose();
+
+    private IReadOnlyList<HostedUnit> Form(IReadOnlyList<HostedModel> models)
+    {
+        try
+        {
+            return _groups.Form(models);
+        }
+        catch (ModelException e)
+        {
+            LogApart(e.Message);
+            return [];
+        }
+    }
+
+    private async Task<bool> TryPlaceAsync(HostedUnit unit, CancellationToken cancellation)
+    {
+        try
+        {
+            await placement.PlaceFirstAsync(unit, cancellation);
+            return true;
+        }
+        catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+        {
+            LogApart(e.Message);
+            await placement.EvictAsync(unit);
+            unit.Drop();
+            if (unit.Shared is not null)
+            {
+                _groups.Refuse(unit.Members);
+            }
+
+            return false;
+        }
+    }
+
+    private void Adopt(HostedUnit unit, IReadOnlyList<HostedModel> hosted)
+    {
+        HostedUnit[] before = [.. unit.Members.Select(model => model.Unit).Where(old => old != unit).Distinct()];
+        foreach (var model in unit.Members)
+        {
+            model.Unit = unit;
+        }
+
+        if (before.Length > 0 && unit.Shared is { } shared && logger.IsEnabled(LogLevel.Information))
+        {
+            var models = string.Join(", ", unit.Members.Select(model => model.Name));
+            var share = shared.Suffixes.Min(suffix => suffix.Share);
+            LogGrouped(unit.Name, models, share);
+        }
+
+        lock (_lock)
+        {
+            _retired.AddRange(before.Where(old => hosted.All(model => model.Unit != old)));
+        }
+    }
+
+    private async Task TakeAwayAsync(HostedUnit unit)
+    {
+        await placement.EvictAsync(unit);
+        unit.Drop();
+    }
+
+    [LoggerMessage(EventId = 32, Level = LogLevel.Information,
+        Message = "Models {Models} share {Name}, at least {Share:P0} of each, and run it together")]
+    private partial void LogGrouped(string name, string models, double share);
+
+    [LoggerMessage(EventId = 33, Level = LogLevel.Warning, Message = "Models that begin alike stay apart: {Reason}")]
+    private partial void LogApart(string reason);
+
+    private sealed class Turn(SemaphoreSlim turn) : IDisposable
+    {
+        public void Dispose() => turn.Release();
+    }
+}

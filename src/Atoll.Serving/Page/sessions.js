@@ -31,7 +31,9 @@ atoll.room("sessions", section => {
 
   function drawSessions(sessions) {
     rows.replaceChildren(...sessions.map(session => element("tr", { "data-session": session.session },
-      cell(session.session, session.shortage ? { class: "failed", title: session.shortage } : {}),
+      cell(session.prefix ? `${session.session} (${session.prefix})` : session.session,
+        session.shortage ? { class: "failed", title: session.shortage }
+          : session.prefix ? { title: "runs in batches with the other models of this prefix" } : {}),
       cell(session.class.replace("_", "-")), cell(number(session.objective_ms)), cell(number(session.rate)),
       cell(number(session.expected_rate)), cell(number(session.goodput)), cell(share(session.late, session.arrived)),
       cell(share(session.dropped, session.arrived)), cell(share(session.refused, session.arrived)),

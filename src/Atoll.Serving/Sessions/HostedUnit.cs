@@ -31,6 +31,11 @@ internal sealed class HostedUnit(
     /// <summary>Bytes that it takes on a device.</summary>
     public long MemoryBytes { get; set; }
 
+    /// <summary>Bytes of all weights, before packing.</summary>
+    public long WeightBytes => Shared is null
+        ? members[0].Whole.WeightBytes
+        : Shared.Prefix.WeightBytes + Shared.Suffixes.Sum(suffix => suffix.Program?.WeightBytes ?? 0);
+
     /// <summary>What a backend loads; compiled now if need be.</summary>
     public ReplicaSource Source => programs.Source(configuration);
 

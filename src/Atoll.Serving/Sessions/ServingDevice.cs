@@ -154,7 +154,7 @@ internal sealed class ServingDevice : IAsyncDisposable
             catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
             {
                 // Nobody makes room for a model that would not fit an empty device either.
-                if (model.Source.Model.WeightBytes > Backend.MemoryBytes || !await EvictOneAsync(mayGo))
+                if (unit.WeightBytes > Backend.MemoryBytes || !await EvictOneAsync(mayGo))
                 {
                     throw;
                 }

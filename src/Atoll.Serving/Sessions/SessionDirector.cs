@@ -396,6 +396,11 @@ public sealed partial class SessionDirector : IAsyncDisposable
                     session.Abandon($"model '{model.Name}' could not be loaded: {e.Message}");
                 }
 
+                LogPlanFailed(e.Message);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
             }
             finally
             {

@@ -19,6 +19,9 @@ internal sealed class WholeModel(CompiledModel compiled, CompileOptions options,
 
     public bool IsStatic { get; } = compiled.IsStatic;
 
+    /// <summary>Bytes of all constants before packing.</summary>
+    public long WeightBytes { get; } = compiled.WeightBytes;
+
     public CompileOptions Options => options;
 
     public PrefixCandidate? Candidate => candidate;

@@ -41,7 +41,11 @@ internal static class ServeCommand
                 GrpcPort = GrpcPortSetting.Read(settings.Serving.GrpcPort, settings.Serving.Options.Port),
             },
             settings.Log,
-            settings.Models.Limits);
+            settings.Models.Limits,
+            new SessionSetup
+            {
+                Options = new SessionDirectorOptions { PrefixShare = settings.Serving.PrefixShare },
+            });
         try
         {
             await server.Host.StartAsync(cancellationToken);

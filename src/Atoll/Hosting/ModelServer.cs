@@ -17,15 +17,19 @@ internal sealed class ModelServer : IAsyncDisposable
     /// <exception cref="DeviceException">The device cannot be made with these options.</exception>
     /// <exception cref="ServingException">A setting is wrong, or the address needs a token.</exception>
     public ModelServer(
-        IReadOnlyList<CpuDeviceOptions> devices, ServingOptions serving, LogSection logs, ModelLimits? limits = null)
+        IReadOnlyList<CpuDeviceOptions> devices, ServingOptions serving, LogSection logs, ModelLimits? limits = null,
+        SessionSetup? sessions = null)
     {
+        sessions ??= new SessionSetup();
         _loggers = LoggerFactory.Create(builder => Logs.Configure(builder, logs));
         _devices = MakeDevices(devices);
         try
         {
             Sessions = new SessionDirector(
-                [.. _devices.Select(device => new DeviceBackend(device))], new SessionDirectorOptions(), Device.Clock,
-                _loggers);
+                sessions.Simulated.Count > 0
+                    ? sessions.Simulated
+                    : [.. _devices.Select(device => new DeviceBackend(device))],
+                sessions.Options, Device.Clock, _loggers);
             Host = new ServingHost(serving, new ServingServices
             {
                 Loader = new DeviceModelLoader(Device, limits, Sessions),

@@ -55,6 +55,8 @@ internal sealed class ServingSection
 
     public string GrpcPort { get; set; } = GrpcPortSetting.Auto;
 
+    public double PrefixShare { get; set; } = new SessionDirectorOptions().PrefixShare;
+
     public ServingOptions Options { get; set; } = new() { Version = VersionCommand.Read().Version };
 }
 

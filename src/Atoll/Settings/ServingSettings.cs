@@ -69,6 +69,11 @@ internal static class ServingSettings
             new("serving.parallel_loads", "", "Models that load at the same time."),
             (1, 64), s => s.Serving.Options.ParallelLoads, (s, v) => Change(s, o => o with { ParallelLoads = v })),
         Setting.Number(
+            new("serving.prefix_share", "share",
+                "Models in sessions that begin alike run together when the common prefix holds at least this part of " +
+                "the weights and work of each; 0 is never."),
+            (0, 1.0), s => s.Serving.PrefixShare, (s, v) => s.Serving.PrefixShare = v),
+        Setting.Number(
             new("serving.max_concurrent_requests", "", "Requests in the server at once; more are answered 503."),
             (1, 1 << 16), s => s.Serving.Options.MaxConcurrentRequests,
             (s, v) => Change(s, o => o with { MaxConcurrentRequests = v })),

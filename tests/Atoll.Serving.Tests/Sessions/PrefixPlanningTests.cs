@@ -32,7 +32,7 @@ public sealed class PrefixPlanningTests : IDisposable
         Assert.Equal(60, planned.Objective.TotalMilliseconds);
         Assert.Equal(["one", "one:best_effort", "two", "two:best_effort"],
             director.Status.Sessions.Select(session => session.Name));
-        Assert.Equal(100, director.Status.Devices[0].MemoryInUseBytes);
+        Assert.Equal(100 << 20, director.Status.Devices[0].MemoryInUseBytes);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class PrefixPlanningTests : IDisposable
 
         Assert.Equal(2, planned.Count);
         Assert.Single(planned.Select(session => session.Model).Distinct());
-        Assert.Equal(100, director.Status.Devices[0].MemoryInUseBytes);
+        Assert.Equal(100 << 20, director.Status.Devices[0].MemoryInUseBytes);
     }
 
     [Fact]

@@ -99,7 +99,8 @@ public sealed class SessionDirectorTests : IDisposable
     {
         var backend = new FakeBackend("a", models: 1);
         using var log = new HookedLog();
-        await using var director = new SessionDirector([backend], new SessionDirectorOptions(), _clock, log);
+        await using var director = new SessionDirector(
+            [backend], new SessionDirectorOptions { PrefixShare = 0 }, _clock, log);
         var one = await LoadAsync(director, "one", Session(objectiveMs: 0));
         await LoadAsync(director, "two", Session(objectiveMs: 0));
         backend.Refused = "one";

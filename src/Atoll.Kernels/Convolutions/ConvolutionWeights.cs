@@ -52,17 +52,31 @@ public sealed unsafe class ConvolutionWeights : IPackedWeights
     public static ConvolutionWeights Pack(ReadOnlySpan<float> oihw, int outputChannels, int inputChannelsPerGroup,
         int kernelHeight, int kernelWidth, int groups, ReadOnlySpan<float> bias)
     {
-        var shape = new WeightShape(outputChannels, inputChannelsPerGroup, kernelHeight, kernelWidth, groups);
+        fixed (float* values = oihw)
+        {
+            return Pack(new MemoryFloats(values, oihw.Length),
+                new WeightShape(outputChannels, inputChannelsPerGroup, kernelHeight, kernelWidth, groups), bias);
+        }
+    }
+
+    /// <param name="oihw">Weights as the shape says, filter after filter.</param>
+    /// <param name="shape">Sizes of the weights.</param>
+    /// <param name="bias">One value per output channel, or empty.</param>
+    public static ConvolutionWeights Pack(FloatSource oihw, WeightShape shape, ReadOnlySpan<float> bias)
+    {
+        ArgumentNullException.ThrowIfNull(oihw);
+        ArgumentNullException.ThrowIfNull(shape);
+        var (outputChannels, inputChannelsPerGroup, kernelHeight, kernelWidth, groups) = shape;
         var perFilter = inputChannelsPerGroup * kernelHeight * kernelWidth;
-        if (groups < 1 || outputChannels % groups != 0 || oihw.Length != (long)outputChannels * perFilter
+        if (groups < 1 || outputChannels % groups != 0 || oihw.Count != (long)outputChannels * perFilter
             || (!bias.IsEmpty && bias.Length != outputChannels))
         {
-            throw new ArgumentException($"{oihw.Length} weights and {bias.Length} biases do not fit {shape}");
+            throw new ArgumentException($"{oihw.Count} weights and {bias.Length} biases do not fit {shape}");
         }
 
         if (inputChannelsPerGroup == 1 && outputChannels == groups && groups > 1)
         {
-            return new ConvolutionWeights(shape, [], PackDepthwise(oihw, shape, bias));
+            return new ConvolutionWeights(shape, [], PackDepthwise(oihw.Read(0, (int)oihw.Count), shape, bias));
         }
 
         var rows = new long[perFilter];
@@ -77,9 +91,8 @@ public sealed unsafe class ConvolutionWeights : IPackedWeights
         var perGroup = outputChannels / groups;
         for (var group = 0; group < groups; group++)
         {
-            panels[group] = new PackedPanels(oihw.Slice(group * perGroup * perFilter, perGroup * perFilter), rows,
-                perFilter,
-                perGroup, bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup));
+            var layout = new PanelLayout((long)group * perGroup * perFilter, rows, perFilter);
+            panels[group] = new PackedPanels(oihw, layout, perGroup, bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup));
         }
 
         return new ConvolutionWeights(shape, panels, null);
@@ -114,5 +127,5 @@ public sealed unsafe class ConvolutionWeights : IPackedWeights
 }
 
 /// <summary>Sizes of a convolution's weights.</summary>
-internal sealed record WeightShape(
+public sealed record WeightShape(
     int OutputChannels, int InputChannelsPerGroup, int KernelHeight, int KernelWidth, int Groups);

@@ -31,19 +31,32 @@ public sealed unsafe class WinogradWeights : IPackedWeights
     /// <param name="bias">One value per output channel, or empty.</param>
     public static WinogradWeights Pack(ReadOnlySpan<float> oihw, int outputs, int inputs, ReadOnlySpan<float> bias)
     {
-        if (oihw.Length != (long)outputs * inputs * Taps)
+        fixed (float* values = oihw)
         {
-            throw new ArgumentException($"{oihw.Length} weights are not {outputs} x {inputs} filters of 3 x 3");
+            return Pack(new MemoryFloats(values, oihw.Length), outputs, inputs, bias);
+        }
+    }
+
+    /// <summary>The same, of weights that are read piece by piece.</summary>
+    public static WinogradWeights Pack(FloatSource oihw, int outputs, int inputs, ReadOnlySpan<float> bias)
+    {
+        ArgumentNullException.ThrowIfNull(oihw);
+        if (oihw.Count != (long)outputs * inputs * Taps)
+        {
+            throw new ArgumentException($"{oihw.Count} weights are not {outputs} x {inputs} filters of 3 x 3");
         }
 
         var panels = new PackedPanels(checked(Points * inputs), outputs, bias);
         for (var panel = 0; panel < panels.Count; panel++)
         {
+            var perColumn = (long)inputs * Taps;
+            var filters = oihw.Read(
+                panel * panels.FullWidth * perColumn, checked((int)(panels.Columns(panel) * perColumn)));
             switch (panels.Level)
             {
-                case SimdLevel.Vector512: Fill<Lanes16>(panels, panel, oihw, inputs); break;
-                case SimdLevel.Vector256: Fill<Lanes8>(panels, panel, oihw, inputs); break;
-                default: Fill<Lanes1>(panels, panel, oihw, inputs); break;
+                case SimdLevel.Vector512: Fill<Lanes16>(panels, panel, filters, inputs); break;
+                case SimdLevel.Vector256: Fill<Lanes8>(panels, panel, filters, inputs); break;
+                default: Fill<Lanes1>(panels, panel, filters, inputs); break;
             }
         }
 
@@ -85,7 +98,7 @@ public sealed unsafe class WinogradWeights : IPackedWeights
     public void Dispose() => Panels.Dispose();
 
     /// <summary>One panel: per input channel, a register of filters at a time.</summary>
-    private static void Fill<T>(PackedPanels panels, int panel, ReadOnlySpan<float> oihw, int inputs)
+    private static void Fill<T>(PackedPanels panels, int panel, ReadOnlySpan<float> filters, int inputs)
         where T : struct, ILanes<T>
     {
         int width = panels.Width(panel), columns = panels.Columns(panel);
@@ -96,7 +109,7 @@ public sealed unsafe class WinogradWeights : IPackedWeights
         {
             for (var column = 0; column < columns; column++)
             {
-                var filter = oihw.Slice((((panel * panels.FullWidth) + column) * inputs + input) * Taps, Taps);
+                var filter = filters.Slice((column * inputs + input) * Taps, Taps);
                 for (var tap = 0; tap < Taps; tap++)
                 {
                     taps[(tap * width) + column] = filter[tap];

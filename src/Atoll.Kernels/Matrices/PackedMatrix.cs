@@ -19,11 +19,23 @@ public sealed class PackedMatrix : IPackedWeights
 
     /// <param name="b">Row-major [k, n], or [n, k] when transposed.</param>
     /// <param name="bias">n values, or empty.</param>
-    public static PackedMatrix Pack(ReadOnlySpan<float> b, int k, int n, bool transposed, ReadOnlySpan<float> bias)
+    public static unsafe PackedMatrix Pack(
+        ReadOnlySpan<float> b, int k, int n, bool transposed, ReadOnlySpan<float> bias)
     {
-        if (b.Length != (long)k * n)
+        fixed (float* values = b)
         {
-            throw new ArgumentException($"{b.Length} values for a matrix of {k} x {n}");
+            return Pack(new MemoryFloats(values, b.Length), k, n, transposed, bias);
+        }
+    }
+
+    /// <summary>The same, of a matrix that begins somewhere in a source.</summary>
+    public static PackedMatrix Pack(
+        FloatSource b, int k, int n, bool transposed, ReadOnlySpan<float> bias, long start = 0)
+    {
+        ArgumentNullException.ThrowIfNull(b);
+        if (start < 0 || b.Count - start < (long)k * n)
+        {
+            throw new ArgumentException($"{b.Count} values for a matrix of {k} x {n} at {start}");
         }
 
         var rows = new long[k];
@@ -32,7 +44,7 @@ public sealed class PackedMatrix : IPackedWeights
             rows[i] = transposed ? i : (long)i * n;
         }
 
-        return new PackedMatrix(new PackedPanels(b, rows, transposed ? k : 1, n, bias));
+        return new PackedMatrix(new PackedPanels(b, new PanelLayout(start, rows, transposed ? k : 1), n, bias));
     }
 
     public void Dispose() => Panels.Dispose();

@@ -14,18 +14,24 @@ internal sealed unsafe class PackedPanels : IDisposable
     private float* _values;
     private float* _bias;
 
-    /// <param name="source">The matrix; element (k, n) is at rows[k] + n * columnStride.</param>
-    /// <param name="rows">Starts of the K rows.</param>
-    /// <param name="columnStride">Distance between columns.</param>
+    /// <param name="source">Holds the matrix.</param>
+    /// <param name="layout">Where in the source the matrix lies.</param>
     /// <param name="n">Columns.</param>
     /// <param name="bias">n values, or empty.</param>
-    public PackedPanels(ReadOnlySpan<float> source, ReadOnlySpan<long> rows, long columnStride, int n,
-        ReadOnlySpan<float> bias)
-        : this(rows.Length, n, bias)
+    public PackedPanels(FloatSource source, PanelLayout layout, int n, ReadOnlySpan<float> bias)
+        : this(layout.Rows.Length, n, bias)
     {
+        if (layout.ColumnStride == 1)
+        {
+            FillByRows(source, layout);
+            return;
+        }
+
         for (var panel = 0; panel < Count; panel++)
         {
-            Fill(panel, source, rows, columnStride);
+            var columns = Columns(panel);
+            var first = layout.Start + ((long)panel * FullWidth * layout.ColumnStride);
+            Fill(panel, source.Read(first, checked((int)(columns * layout.ColumnStride))), layout);
         }
     }
 
@@ -91,21 +97,52 @@ internal sealed unsafe class PackedPanels : IDisposable
         _bias = null;
     }
 
-    private void Fill(int panel, ReadOnlySpan<float> source, ReadOnlySpan<long> rows, long columnStride)
+    /// <summary>Columns lie side by side: some whole rows at a time go to all panels.</summary>
+    private void FillByRows(FloatSource source, PanelLayout layout)
     {
-        int width = Width(panel), columns = Columns(panel);
-        for (var first = 0; first < rows.Length; first += RowsTogether)
+        for (var first = 0; first < K; first += RowsTogether)
         {
-            var part = rows[first..Math.Min(rows.Length, first + RowsTogether)];
-            var target = Panel(panel) + (nint)first * width;
-            for (var column = 0; column < width; column++)
+            var rows = layout.Rows.AsSpan(first, Math.Min(RowsTogether, K - first));
+            var values = source.Read(layout.Start + rows[0], checked((int)(rows[^1] - rows[0]) + N));
+            for (var panel = 0; panel < Count; panel++)
             {
-                var start = ((long)panel * FullWidth + column) * columnStride;
-                for (var row = 0; row < part.Length; row++)
+                int width = Width(panel), columns = Columns(panel);
+                for (var row = 0; row < rows.Length; row++)
                 {
-                    target[row * width + column] = column < columns ? source[checked((int)(part[row] + start))] : 0;
+                    var target = new Span<float>(Panel(panel) + ((nint)(first + row) * width), width);
+                    values.Slice((int)(rows[row] - rows[0]) + (panel * FullWidth), columns).CopyTo(target);
+                    target[columns..].Clear();
+                }
+            }
+        }
+    }
+
+    /// <summary>Each column's values lie together; those of the panel are given.</summary>
+    private void Fill(int panel, ReadOnlySpan<float> values, PanelLayout layout)
+    {
+        int width = Width(panel), columns = Columns(panel), stride = checked((int)layout.ColumnStride);
+        ArgumentOutOfRangeException.ThrowIfLessThan(values.Length, columns * stride);
+        fixed (float* source = values)
+        {
+            for (var first = 0; first < K; first += RowsTogether)
+            {
+                var part = layout.Rows.AsSpan(first, Math.Min(RowsTogether, K - first));
+                var target = Panel(panel) + ((nint)first * width);
+                for (var column = 0; column < width; column++)
+                {
+                    var start = source + ((nint)column * stride);
+                    for (var row = 0; row < part.Length; row++)
+                    {
+                        target[row * width + column] = column < columns ? start[part[row]] : 0;
+                    }
                 }
             }
         }
     }
 }
+
+/// <summary>
+/// Where a matrix [K, N] lies among floats: element (k, n) at Start + Rows[k] + n * ColumnStride. Rows ascend where
+/// columns lie side by side, and stay below the column stride otherwise.
+/// </summary>
+internal sealed record PanelLayout(long Start, long[] Rows, long ColumnStride);

@@ -60,8 +60,8 @@ public sealed record ModelInspection
 
     private static ModelInspection Describe(string path)
     {
-        using var file = OnnxModel.Open(path);
-        var model = OnnxModel.Parse(file, $"model '{path}'", ModelLimits.Default);
+        using var file = OnnxModel.OpenData(path);
+        var model = StoredModel.Parse(file.Content, $"model '{path}'", ModelLimits.Default, file).Proto;
         var graph = model.Graph ?? throw new ModelException(ModelError.Malformed, $"model '{path}' holds no graph");
         var initializers = graph.Initializer.Select(t => t.Name).ToHashSet();
         return new ModelInspection

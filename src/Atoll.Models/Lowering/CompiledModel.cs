@@ -34,7 +34,7 @@ public sealed class CompiledModel : IDisposable
     public IReadOnlyList<TensorSpec> Outputs { get; }
 
     /// <summary>Bytes of all constants before packing.</summary>
-    public long WeightBytes => _constants.Sum(t => t.Data.LongLength);
+    public long WeightBytes => _constants.Sum(t => t.ByteCount);
 
     public bool IsStatic => Inputs.All(i => i.IsStatic);
 

@@ -33,8 +33,8 @@ internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOn
         {
             if (!_plain.TryGetValue(tensor, out var buffer))
             {
-                buffer = device.Allocate(Math.Max(1, tensor.Data.LongLength), client);
-                tensor.Data.CopyTo(buffer.AsSpan<byte>());
+                buffer = device.Allocate(Math.Max(1, tensor.ByteCount), client);
+                tensor.CopyTo(0, buffer.AsSpan<byte>()[..checked((int)tensor.ByteCount)]);
                 PlainBytes += buffer.Length;
                 _plain.Add(tensor, buffer);
             }
@@ -60,6 +60,14 @@ internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOn
             return (T)packed;
         }
     }
+
+    /// <summary>The same, of weights that are floats.</summary>
+    public T Packed<T>(Tensor weights, Tensor? bias, string form, Func<FloatSource, T> pack)
+        where T : class, IDisposable => Packed(weights, bias, form, () =>
+    {
+        using var source = new TensorFloats(weights);
+        return pack(source);
+    });
 
     public void Dispose()
     {

@@ -62,7 +62,7 @@ internal sealed class LoweringContext
     {
         if (!_constants.TryGetValue(tensor, out var view))
         {
-            var storage = new Storage(_storages++, StorageKind.Constant, tensor.Data.LongLength) { Constant = tensor };
+            var storage = new Storage(_storages++, StorageKind.Constant, tensor.ByteCount) { Constant = tensor };
             _constants.Add(tensor, view = TensorView.RowMajor(storage, tensor.Type, tensor.Shape));
         }
 

@@ -9,9 +9,14 @@ namespace Atoll.Models;
 /// </summary>
 internal sealed class ExternalData(string? folder)
 {
+    // Some exporters give each tensor a file; past this number they are read at once, so that few are open.
+    private const int OpenFilesMax = 16;
+
+    private readonly Dictionary<string, DataFile> _open = [];
+
     /// <param name="tensor">A tensor whose data location is external.</param>
     /// <param name="bytes">Bytes that its shape and type ask for, already checked against the limits.</param>
-    public byte[] Read(TensorProto tensor, long bytes)
+    public RawData Read(TensorProto tensor, long bytes)
     {
         var entries = new Dictionary<string, string>();
         foreach (var entry in tensor.ExternalData)
@@ -27,21 +32,43 @@ internal sealed class ExternalData(string? folder)
         }
         try
         {
-            using var file = File.OpenRead(path);
-            if (offset > file.Length || bytes > file.Length - offset)
-            {
-                throw Refused(tensor.Name,
-                    $"needs bytes {offset}..{offset + bytes} of '{path}', which has {file.Length}");
-            }
-            file.Position = offset;
-            var data = new byte[bytes];
-            file.ReadExactly(data);
-            return data;
+            return Read(tensor.Name, path, offset, bytes);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ModelException(ModelError.ExternalData,
                 $"tensor '{tensor.Name}': cannot read '{path}': {e.Message}", e);
+        }
+    }
+
+    private RawData Read(string name, string path, long offset, long bytes)
+    {
+        var staysOpen = _open.TryGetValue(path, out var file) ||
+            (bytes >= RawRecords.BytesMin && _open.Count < OpenFilesMax);
+        file ??= new DataFile(path);
+        try
+        {
+            if (offset > file.Length || bytes > file.Length - offset)
+            {
+                throw Refused(name, $"needs bytes {offset}..{offset + bytes} of '{path}', which has {file.Length}");
+            }
+
+            if (bytes >= RawRecords.BytesMin && staysOpen)
+            {
+                _open[path] = file;
+                return new RawData(null, new FileRegion(file, offset, bytes));
+            }
+
+            var data = new byte[bytes];
+            file.Read(offset, data);
+            return new RawData(data, null);
+        }
+        finally
+        {
+            if (!_open.ContainsKey(path))
+            {
+                file.Dispose();
+            }
         }
     }
 

@@ -6,16 +6,16 @@ namespace Atoll.Models;
 /// Builds a checked graph from its stored form: every name made once, every use defined, nodes in dependency order.
 /// Graphs in attributes are read with it; what they read from outside becomes inputs of theirs and of their node.
 /// </summary>
-internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelLimits limits)
+internal sealed class GraphReader(StoredModel stored, TensorReader tensors)
 {
-    private readonly Dictionary<string, int> _opsets = OnnxModel.OpsetsOf(model);
+    private readonly Dictionary<string, int> _opsets = OnnxModel.OpsetsOf(stored.Proto);
 
     public static string DomainOf(string domain) => domain == "ai.onnx" ? "" : domain;
 
     public Graph Read()
     {
-        var proto = model.Graph ?? throw new ModelException(ModelError.Malformed, "the file holds no graph");
-        OperatorSupport.Require(model, _opsets);
+        var proto = stored.Proto.Graph ?? throw new ModelException(ModelError.Malformed, "the file holds no graph");
+        OperatorSupport.Require(stored.Proto, _opsets);
         return new Scope(this, null, proto).Read();
     }
 
@@ -56,9 +56,10 @@ internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelL
             {
                 throw new ModelException(ModelError.UnsupportedType, "sparse initializers are not supported");
             }
-            foreach (var initializer in proto.Initializer)
+            foreach (var (index, initializer) in proto.Initializer.Index())
             {
-                var tensor = reader.Tensors.Read(initializer, initializer.Name);
+                var raw = parent is null ? reader.Stored.TryRawData(index) : null;
+                var tensor = reader.Tensors.Read(initializer, initializer.Name, raw);
                 var value = Define(initializer.Name, "an initializer");
                 (value.Type, value.Shape, value.Constant) = (tensor.Type, tensor.Shape, tensor);
             }
@@ -210,5 +211,7 @@ internal sealed class GraphReader(ModelProto model, TensorReader tensors, ModelL
 
     private TensorReader Tensors => tensors;
 
-    private ModelLimits Limits => limits;
+    private StoredModel Stored => stored;
+
+    private ModelLimits Limits => stored.Limits;
 }

@@ -1,5 +1,4 @@
 using Atoll.Models.Onnx;
-using Google.Protobuf;
 
 namespace Atoll.Models;
 
@@ -29,23 +28,38 @@ public sealed class OnnxModel
     /// supported.</exception>
     public static OnnxModel Load(string path, ModelLimits? limits = null)
     {
-        using var file = Open(path);
-        return Load(file, $"model '{path}'", Path.GetDirectoryName(Path.GetFullPath(path)),
-            limits ?? ModelLimits.Default);
+        var file = OpenData(path);
+        try
+        {
+            var stored = StoredModel.Parse(file.Content, $"model '{path}'", limits ?? ModelLimits.Default, file);
+            var model = Load(stored, Path.GetDirectoryName(Path.GetFullPath(path)));
+            if (!stored.IsInFile)
+            {
+                file.Dispose();
+            }
+
+            return model;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Reads from a stream; external data is refused, as there is no folder that it could be in.</summary>
     public static OnnxModel Load(Stream stream, string name, ModelLimits? limits = null)
     {
         var bounds = limits ?? ModelLimits.Default;
-        return Load(stream.CanSeek ? stream : Buffered(stream, name, bounds), $"model '{name}'", null, bounds);
+        var seekable = stream.CanSeek ? stream : Buffered(stream, name, bounds);
+        return Load(StoredModel.Parse(seekable, $"model '{name}'", bounds, null), null);
     }
 
-    internal static FileStream Open(string path)
+    internal static DataFile OpenData(string path)
     {
         try
         {
-            return File.OpenRead(path);
+            return new DataFile(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -70,41 +84,27 @@ public sealed class OnnxModel
         return opsets;
     }
 
-    private static OnnxModel Load(Stream stream, string where, string? folder, ModelLimits limits)
+    private static OnnxModel Load(StoredModel stored, string? folder)
     {
+        var limits = stored.Limits;
         try
         {
-            var proto = Parse(stream, where, limits);
-            var graph = new GraphReader(proto, new TensorReader(new ExternalData(folder), limits), limits).Read();
+            var tensors = new TensorReader(new ExternalData(folder), limits);
+            var graph = new GraphReader(stored, tensors).Read();
             ShapeInference.Run(graph, limits);
             if (GradientExpansion.Apply(graph))
             {
                 ShapeInference.Run(graph, limits);
             }
-            return new OnnxModel(graph, proto);
+            return new OnnxModel(graph, stored.Proto);
         }
-        catch (ModelException e) when (!e.Message.StartsWith(where, StringComparison.Ordinal))
+        catch (ModelException e) when (!e.Message.StartsWith(stored.Name, StringComparison.Ordinal))
         {
-            throw new ModelException(e.Error, $"{where}: {e.Message}", e);
+            throw new ModelException(e.Error, $"{stored.Name}: {e.Message}", e);
         }
         catch (IOException e)
         {
-            throw new ModelException(ModelError.Malformed, $"{where} cannot be read: {e.Message}", e);
-        }
-    }
-
-    internal static ModelProto Parse(Stream stream, string where, ModelLimits limits)
-    {
-        var start = stream.Position;
-        new WireScan(stream, where, limits).CheckModel();
-        stream.Position = start;
-        try
-        {
-            return ModelProto.Parser.WithDiscardUnknownFields(true).ParseFrom(stream);
-        }
-        catch (InvalidProtocolBufferException e)
-        {
-            throw new ModelException(ModelError.Malformed, $"{where} is not a valid ONNX file: {e.Message}", e);
+            throw new ModelException(ModelError.Malformed, $"{stored.Name} cannot be read: {e.Message}", e);
         }
     }
 

@@ -12,7 +12,8 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
     /// <summary>Reads one serialized tensor, as ONNX's test data keeps its inputs and outputs.</summary>
     public static Tensor ReadFile(string path, ModelLimits limits)
     {
-        using var file = OnnxModel.Open(path);
+        using var data = OnnxModel.OpenData(path);
+        var file = data.Content;
         new WireScan(file, $"tensor file '{path}'", limits).CheckTensor();
         file.Position = 0;
         try
@@ -27,7 +28,10 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
         }
     }
 
-    public Tensor Read(TensorProto proto, string name)
+    /// <param name="proto">The stored tensor.</param>
+    /// <param name="name">Its name, for errors.</param>
+    /// <param name="raw">Its raw bytes where the stored form lacks them.</param>
+    public Tensor Read(TensorProto proto, string name, RawData? raw = null)
     {
         var where = $"tensor '{name}'";
         var type = TypeOf(proto.DataType, where);
@@ -46,13 +50,24 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
                 limits.ConstantBytesMax,
                 nameof(limits.ConstantBytesMax));
         }
-        return new Tensor(type, shape, type == ElementType.String ? Strings(proto, count, where)
-            : Bytes(proto, type, count, where));
+        if (type == ElementType.String)
+        {
+            return new Tensor(type, shape, Strings(proto, count, raw is not null, where));
+        }
+
+        if (proto.DataLocation == TensorProto.Types.DataLocation.External)
+        {
+            return external.Read(proto, bytes).ToTensor(type, shape);
+        }
+
+        return raw is null ? new Tensor(type, shape, Bytes(proto, type, count, where))
+            : raw.Length == bytes ? raw.ToTensor(type, shape)
+            : throw Mismatch(where, count, raw.Length, "raw bytes");
     }
 
-    private static byte[] Strings(TensorProto proto, long count, string where)
+    private static byte[] Strings(TensorProto proto, long count, bool isRaw, string where)
     {
-        if (proto.RawData.Length > 0 || proto.DataLocation == TensorProto.Types.DataLocation.External)
+        if (isRaw || proto.RawData.Length > 0 || proto.DataLocation == TensorProto.Types.DataLocation.External)
         {
             throw new ModelException(ModelError.UnsupportedType, $"{where} holds strings as raw or external data");
         }
@@ -70,13 +85,9 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
                 $"{where} has the data type {number} ({type}), which is not supported");
     }
 
-    private byte[] Bytes(TensorProto proto, ElementType type, long count, string where)
+    private static byte[] Bytes(TensorProto proto, ElementType type, long count, string where)
     {
         var bytes = count * type.SizeInBytes();
-        if (proto.DataLocation == TensorProto.Types.DataLocation.External)
-        {
-            return external.Read(proto, bytes);
-        }
         if (proto.RawData.Length > 0)
         {
             return proto.RawData.Length == bytes ? ArrayOf(proto.RawData)

@@ -8,6 +8,7 @@ namespace Atoll.Models;
 internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
 {
     private const int DepthMax = 32;
+    private readonly RawRecords _raw = new(stream.Position);
     private int _records;
     private int _nodes;
     private long _elements;
@@ -19,7 +20,11 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
     }
 
     /// <exception cref="ModelException">Malformed, or past a limit.</exception>
-    public void CheckModel() => Check(Message.Model);
+    public RawRecords CheckModel()
+    {
+        Check(Message.Model);
+        return _raw;
+    }
 
     public void CheckTensor() => Check(Message.Tensor);
 
@@ -41,6 +46,7 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
         }
         while (stream.Position < end)
         {
+            var start = stream.Position;
             var key = ReadVarint(end);
             var field = key >> 3;
             switch (key & 7)
@@ -58,7 +64,7 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
                     CountElements(1);
                     break;
                 case 2:
-                    WalkLengthDelimited(message, field, end, depth);
+                    WalkLengthDelimited((message, field), start, end, depth);
                     break;
                 default:
                     throw Malformed($"field {field} has wire type {key & 7}");
@@ -66,19 +72,20 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
         }
     }
 
-    private void WalkLengthDelimited(Message message, ulong field, long end, int depth)
+    private void WalkLengthDelimited((Message Message, ulong Number) field, long start, long end, int depth)
     {
         var length = ReadVarint(end);
         if (length > (ulong)(end - stream.Position))
         {
-            throw Malformed($"field {field} claims {length} bytes but {end - stream.Position} are left");
+            throw Malformed($"field {field.Number} claims {length} bytes but {end - stream.Position} are left");
         }
         if (++_records > limits.RecordsMax)
         {
             throw ModelLimits.Exceeded($"{where} has too many records", limits.RecordsMax, nameof(limits.RecordsMax));
         }
         var stop = stream.Position + (long)length;
-        if (Child(message, field) is { } child)
+        NoteRaw(field, depth, start, stop);
+        if (Child(field.Message, field.Number) is { } child)
         {
             if (child == Message.Node && ++_nodes > limits.NodesMax)
             {
@@ -86,13 +93,23 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
             }
             Walk(child, stop, depth + 1);
         }
-        else if (IsPackedVarint(message, field))
+        else if (IsPackedVarint(field.Message, field.Number))
         {
             CountPacked(stop);
         }
         else
         {
             stream.Position = stop;
+        }
+    }
+
+    private void NoteRaw((Message, ulong) field, int depth, long start, long stop)
+    {
+        switch (field, depth)
+        {
+            case ((Message.Model, 7), 0): _raw.AddGraph(start, stream.Position, stop); break;
+            case ((Message.Graph, 5), 1): _raw.AddInitializer(start, stream.Position, stop); break;
+            case ((Message.Tensor, 9), 2): _raw.AddRaw(start, stream.Position, stop); break;
         }
     }
 

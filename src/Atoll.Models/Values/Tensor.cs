@@ -7,11 +7,14 @@ namespace Atoll.Models;
 /// </summary>
 public sealed class Tensor : ModelValue
 {
+    private readonly TensorSource? _source;
+    private byte[]? _data;
+
     public Tensor(ElementType type, IReadOnlyList<long> shape, byte[] data)
     {
         Type = type;
         Shape = [.. shape];
-        Data = data;
+        _data = data;
         if (type == ElementType.String)
         {
             CheckStrings();
@@ -26,16 +29,30 @@ public sealed class Tensor : ModelValue
         }
     }
 
+    /// <summary>A tensor of numbers whose bytes are read when they are asked for.</summary>
+    internal Tensor(ElementType type, IReadOnlyList<long> shape, TensorSource source)
+    {
+        (Type, Shape, _source) = (type, [.. shape], source);
+        if (type == ElementType.String || source.ByteCount != checked(ElementCount * type.SizeInBytes()))
+        {
+            throw new ArgumentException($"{source.ByteCount} bytes for {type}[{string.Join(',', shape)}]");
+        }
+    }
+
     public ElementType Type { get; }
 
     public long[] Shape { get; }
 
     /// <summary>Row-major little-endian elements; those of strings as <see cref="StringData"/> says.</summary>
-    public byte[] Data { get; }
+    /// <exception cref="ModelException">They are still in the model's file, which has changed.</exception>
+    public byte[] Data => _data ?? ReadAll();
 
     public long ElementCount => Shape.Aggregate(1L, (count, dim) => checked(count * dim));
 
-    public override long ByteCount => Data.LongLength;
+    public override long ByteCount => _data?.LongLength ?? _source!.ByteCount;
+
+    /// <summary>Whether the bytes are in memory; else <see cref="CopyTo"/> reads them without keeping them.</summary>
+    internal bool IsInMemory => _data is not null;
 
     internal override ContainerType? Container => null;
 
@@ -58,6 +75,25 @@ public sealed class Tensor : ModelValue
     /// <exception cref="InvalidOperationException">The tensor is not of strings.</exception>
     public string[] Strings() => Type == ElementType.String ? StringData.Decode(Data)
         : throw new InvalidOperationException($"a {Type} tensor holds no strings");
+
+    /// <summary>Copies some of the bytes.</summary>
+    internal void CopyTo(long start, Span<byte> target)
+    {
+        if (_data is { } data)
+        {
+            data.AsSpan(checked((int)start), target.Length).CopyTo(target);
+            return;
+        }
+
+        _source!.Read(start, target);
+    }
+
+    private byte[] ReadAll()
+    {
+        var data = GC.AllocateUninitializedArray<byte>(checked((int)_source!.ByteCount));
+        _source.Read(0, data);
+        return Interlocked.CompareExchange(ref _data, data, null) ?? data;
+    }
 
     private void CheckStrings()
     {

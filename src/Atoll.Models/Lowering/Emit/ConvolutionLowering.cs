@@ -78,13 +78,21 @@ internal static class ConvolutionLowering
         public Tensor Key { get; init; } = Weights;
 
         public WinogradWeights PackWinograd(StorageBinding binding) => binding.WeightsOf(Key).Packed(
-            Key, Bias, "winograd", () => WinogradWeights.Pack(Weights.AsSpan<float>(), (int)Weights.Shape[0],
-                (int)Weights.Shape[1], Bias is null ? [] : Bias.AsSpan<float>()));
+            Key, Bias, "winograd", () =>
+            {
+                using var source = new TensorFloats(Weights);
+                return WinogradWeights.Pack(source, (int)Weights.Shape[0], (int)Weights.Shape[1], BiasValues);
+            });
 
         public ConvolutionWeights Pack(StorageBinding binding) => binding.WeightsOf(Key).Packed(
-            Key, Bias, $"convolution {Groups} {Form}", () => ConvolutionWeights.Pack(
-                Weights.AsSpan<float>(), (int)Weights.Shape[0], (int)Weights.Shape[1],
-                Weights.Shape.Length == 3 ? 1 : (int)Weights.Shape[2], (int)Weights.Shape[^1], Groups,
-                Bias is null ? [] : Bias.AsSpan<float>()));
+            Key, Bias, $"convolution {Groups} {Form}", () =>
+            {
+                using var source = new TensorFloats(Weights);
+                var shape = new WeightShape((int)Weights.Shape[0], (int)Weights.Shape[1],
+                    Weights.Shape.Length == 3 ? 1 : (int)Weights.Shape[2], (int)Weights.Shape[^1], Groups);
+                return ConvolutionWeights.Pack(source, shape, BiasValues);
+            });
+
+        private ReadOnlySpan<float> BiasValues => Bias is null ? [] : Bias.AsSpan<float>();
     }
 }

@@ -32,9 +32,9 @@ internal static class MatrixLowering
             Writes = [y],
             Emit = binding =>
             {
-                var packed = binding.WeightsOf(weights).Packed(weights, bias, $"matrix {transposed}", () =>
+                var packed = binding.WeightsOf(weights).Packed(weights, bias, $"matrix {transposed}", source =>
                     PackedMatrix.Pack(
-                    weights.AsSpan<float>(), (int)k, (int)n, transposed, bias is null ? [] : bias.AsSpan<float>()));
+                        source, (int)k, (int)n, transposed, bias is null ? [] : bias.AsSpan<float>()));
                 var epilogue = new Epilogue(residual is null ? null : binding.Ref(residual), activation);
                 return [MatrixMultiply.Create(node.Name, binding.Ref(a), packed, binding.Ref(y), epilogue)];
             },

@@ -68,9 +68,9 @@ internal static class RecurrentLowering
             Emit = binding =>
             {
                 var packed = binding.WeightsOf(weights).Packed(weights, bias,
-                    $"recurrent {direction} {layer.ResetsAfter}", () => PackedMatrix.Pack(
-                        weights.AsSpan<float>().Slice(direction * rows * layer.Inputs, rows * layer.Inputs),
-                        layer.Inputs, rows, true, Biases(bias, direction, layer)));
+                    $"recurrent {direction} {layer.ResetsAfter}", source => PackedMatrix.Pack(source,
+                        layer.Inputs, rows, true, Biases(bias, direction, layer),
+                        (long)direction * rows * layer.Inputs));
                 return [MatrixMultiply.Create(name, binding.Ref(x), packed, binding.Ref(y), Epilogue.None)];
             },
         });

@@ -28,21 +28,16 @@ internal static class FoldableWeights
             return null;
         }
 
-        var scaled = new float[weights.ElementCount];
         var inner = weights.Shape.Skip(axis + 1).Aggregate(1L, (a, b) => a * b);
         var size = weights.Shape[axis];
-        var perGroup = scaled.LongLength / groups;
-        for (var i = 0L; i < scaled.LongLength; i++)
-        {
-            var channel = (i / perGroup * size) + (i / inner % size);
-            scaled[i] = (float)(weights.AsSpan<float>()[(int)i] * affine.Scale[channel] * alpha);
-        }
-
+        var runsPerGroup = weights.ElementCount / inner / groups;
+        var scaled = new ScaledFloats(weights, inner,
+            run => affine.Scale[(run / runsPerGroup * size) + (run % size)], alpha);
         var shift = affine.Shift.Select((s, c) => (float)(s + (affine.Scale[c] * bias[c] * beta))).ToArray();
         var folded = node.Is("MatMul")
             ? new GraphNode { Name = node.Name, Operator = "Gemm", Opset = 13, Outputs = [.. node.Outputs] }
             : node.Copy([]);
-        folded.Inputs.AddRange([node.In(0), editor.AddConstant(node.Name, Tensor.Float(weights.Shape, scaled)),
+        folded.Inputs.AddRange([node.In(0), editor.AddConstant(node.Name, Scaled(weights, scaled)),
             editor.AddConstant(node.Name, Tensor.Float([shift.Length], shift))]);
         if (node.Is("Gemm"))
         {
@@ -65,19 +60,39 @@ internal static class FoldableWeights
             return null;
         }
 
-        var scaled = new float[weights.ElementCount];
-        var inner = scaled.LongLength / (outputs * perGroup);
-        for (var i = 0L; i < scaled.LongLength; i++)
+        var inner = weights.ElementCount / (outputs * perGroup);
+        long ChannelOf(long run) => (run / perGroup / (outputs / groups) * perGroup) + (run % perGroup);
+        AddShifts(bias, weights, inner, run => affine.Shift[ChannelOf(run)]);
+        var scaled = new ScaledFloats(weights, inner, run => affine.Scale[ChannelOf(run)], 1);
+        return node.Copy([affine.Input, editor.AddConstant(node.Name, Scaled(weights, scaled)),
+            editor.AddConstant(node.Name, Tensor.Float([outputs], [.. bias.Select(b => (float)b)]))]);
+    }
+
+    /// <summary>Large weights are scaled when they are packed, small ones at once.</summary>
+    private static Tensor Scaled(Tensor weights, ScaledFloats scaled)
+    {
+        if (!weights.IsInMemory)
         {
-            var output = i / (perGroup * inner);
-            var channel = (output / (outputs / groups) * perGroup) + (i / inner % perGroup);
-            double w = weights.AsSpan<float>()[(int)i];
-            scaled[i] = (float)(w * affine.Scale[channel]);
-            bias[output] += w * affine.Shift[channel];
+            return new Tensor(ElementType.Float32, weights.Shape, scaled);
         }
 
-        return node.Copy([affine.Input, editor.AddConstant(node.Name, Tensor.Float(weights.Shape, scaled)),
-            editor.AddConstant(node.Name, Tensor.Float([outputs], [.. bias.Select(b => (float)b)]))]);
+        var data = new byte[weights.ByteCount];
+        scaled.Read(0, data);
+        return new Tensor(ElementType.Float32, weights.Shape, data);
+    }
+
+    private static void AddShifts(double[] bias, Tensor weights, long inner, Func<long, double> shiftOf)
+    {
+        using var source = new TensorFloats(weights);
+        var perOutput = checked((int)(weights.ElementCount / bias.Length));
+        for (var output = 0; output < bias.Length; output++)
+        {
+            var filter = source.Read((long)output * perOutput, perOutput);
+            for (var i = 0; i < perOutput; i++)
+            {
+                bias[output] += filter[i] * shiftOf((((long)output * perOutput) + i) / inner);
+            }
+        }
     }
 
     private static int OutputAxis(GraphNode node) => node.Operator switch

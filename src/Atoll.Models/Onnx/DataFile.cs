@@ -11,7 +11,8 @@ internal sealed class DataFile : IDisposable
     /// <exception cref="IOException">The file cannot be opened; UnauthorizedAccessException likewise.</exception>
     public DataFile(string path)
     {
-        Content = File.OpenRead(path);
+        // Sharing all: a model in use must not keep others from replacing its file.
+        Content = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         (Length, _written) = Stamp();
     }
 

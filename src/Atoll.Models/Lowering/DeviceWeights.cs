@@ -63,7 +63,7 @@ internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOn
 
     /// <summary>The same, of weights that are floats.</summary>
     public T Packed<T>(Tensor weights, Tensor? bias, string form, Func<FloatSource, T> pack)
-        where T : class, IDisposable => Packed(weights, bias, form, () =>
+        where T : class, IPackedWeights => Packed(weights, bias, form, () =>
     {
         using var source = new TensorFloats(weights);
         return pack(source);

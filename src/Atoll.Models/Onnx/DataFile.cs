@@ -11,8 +11,7 @@ internal sealed class DataFile : IDisposable
     /// <exception cref="IOException">The file cannot be opened; UnauthorizedAccessException likewise.</exception>
     public DataFile(string path)
     {
-        // Sharing all: a model in use must not keep others from replacing its file.
-        Content = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        Content = File.OpenRead(path);
         (Length, _written) = Stamp();
     }
 

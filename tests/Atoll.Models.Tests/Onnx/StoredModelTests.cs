@@ -89,7 +89,7 @@ public sealed class StoredModelTests : IDisposable
 
         File.WriteAllBytes(Path, Folding(8).ToBytes());
         var torn = Constants(OnnxModel.Load(Path).Graph).First(t => !t.IsInMemory);
-        using (var file = File.OpenWrite(Path))
+        using (var file = new FileStream(Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             file.SetLength(100);
         }

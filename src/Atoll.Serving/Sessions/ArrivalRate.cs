@@ -9,6 +9,9 @@ internal sealed class ArrivalRate
     /// <summary>Time in which an old rate loses all but 1/e of its weight.</summary>
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
 
+    /// <summary>Standard deviations that Poisson arrivals are granted.</summary>
+    private const double Chance = 3;
+
     private long _count;
     private long _countAtReading;
     private TimeSpan _lastReading;
@@ -35,9 +38,16 @@ internal sealed class ArrivalRate
         var elapsed = (now - _lastReading).TotalSeconds;
         if (_hasReading && elapsed > 0)
         {
+            var before = Recent;
             Recent = (_count - _countAtReading) / elapsed;
             var weight = 1 - Math.Exp(-elapsed / Memory.TotalSeconds);
             Smoothed = Smoothed == 0 ? Recent : Smoothed + (weight * (Recent - Smoothed));
+            var risen = Math.Min(before, Recent);
+            if (risen > Smoothed + (Chance * Math.Sqrt(Math.Max(1, Smoothed * elapsed)) / elapsed))
+            {
+                // A rise that lasts two readings is no chance: it is not waited for.
+                Smoothed = risen;
+            }
         }
 
         (_hasReading, _lastReading, _countAtReading) = (true, now, _count);

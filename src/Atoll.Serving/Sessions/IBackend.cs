@@ -31,6 +31,11 @@ public interface IReplica : IAsyncDisposable
     /// <summary>Bytes of device memory in use, weights included.</summary>
     long MemoryBytes { get; }
 
+    /// <summary>
+    /// What each of <see cref="Sizes"/> takes, from a backend that knows; null: it is measured, and checked by running.
+    /// </summary>
+    BatchProfile? Profile => null;
+
     /// <summary>A real-time request has begun to arrive and will be ready to run soon.</summary>
     void Expect();
 

@@ -111,6 +111,8 @@ internal sealed class PrefixGroups(double leastShare)
         own.Outputs.AddRange(computed.Select(index => suffix.Outputs[index]));
         return new PrefixSuffix
         {
+            Model = model.Metadata.Name,
+            Outputs = model.Whole.Outputs,
             Program = computed.Count > 0 ? compile(own) : null,
             Sources = member.Sources,
             Computed = computed,

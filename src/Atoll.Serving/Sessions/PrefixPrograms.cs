@@ -10,6 +10,12 @@ public sealed record PrefixPrograms(CompiledModel Prefix, IReadOnlyList<PrefixSu
 /// <summary>What one model adds to the prefix.</summary>
 public sealed record PrefixSuffix
 {
+    /// <summary>The model's name.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>What the model answers.</summary>
+    public required IReadOnlyList<TensorSpec> Outputs { get; init; }
+
     /// <summary>Null where the prefix makes all that the model answers.</summary>
     public required CompiledModel? Program { get; init; }
 

@@ -184,9 +184,14 @@ internal sealed class ServingDevice : IAsyncDisposable
             return known;
         }
 
-        await BatchCheck.RequireIndependentAsync(unit, replica);
-        var profile = SessionProfiles.Read(unit, replica, Name)
-            ?? await SessionProfiles.MeasureAsync(unit, replica, Name, _clock);
+        var profile = replica.Profile;
+        if (profile is null)
+        {
+            await BatchCheck.RequireIndependentAsync(unit, replica);
+            profile = SessionProfiles.Read(unit, replica, Name)
+                ?? await SessionProfiles.MeasureAsync(unit, replica, Name, _clock);
+        }
+
         unit.MemoryBytes = Math.Max(unit.MemoryBytes, replica.MemoryBytes);
         return unit.Profiles[Name] = new LiveProfile(profile, _clock);
     }

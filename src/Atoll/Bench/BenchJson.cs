@@ -10,6 +10,7 @@ namespace Atoll;
 [JsonSerializable(typeof(PeerSharingReport))]
 [JsonSerializable(typeof(ModelsReport))]
 [JsonSerializable(typeof(PrefixReport))]
+[JsonSerializable(typeof(PrefixServingReport))]
 [JsonSerializable(typeof(HttpReport))]
 [JsonSerializable(typeof(OrtRun))]
 [JsonSerializable(typeof(ServingReport))]

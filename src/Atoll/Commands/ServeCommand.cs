@@ -8,8 +8,13 @@ namespace Atoll;
 /// <summary>`atoll serve`: serves a folder of models until it is told to stop.</summary>
 internal static class ServeCommand
 {
+    private const int SimulatedMost = 256;
+
     private static readonly string[] Flags =
-        ["serving.models", "serving.address", "serving.port", "serving.grpc_port", "device.name", "device.mode"];
+    [
+        "serving.models", "serving.address", "serving.port", "serving.grpc_port", "device.name", "device.mode",
+        "device.simulated",
+    ];
 
     public static Command Create()
     {
@@ -32,6 +37,7 @@ internal static class ServeCommand
     {
         var sources = Sources(settings.Serving);
         using var certificate = Certificate(settings.Serving);
+        var simulated = Simulated(settings.Device);
         await using var server = new ModelServer(
             ModelServer.DevicesOptions(settings.Device, TimeProvider.System),
             settings.Serving.Options with
@@ -45,6 +51,7 @@ internal static class ServeCommand
             new SessionSetup
             {
                 Options = new SessionDirectorOptions { PrefixShare = settings.Serving.PrefixShare },
+                Simulated = simulated,
             });
         try
         {
@@ -53,6 +60,13 @@ internal static class ServeCommand
                 $"{server.Host.Url} on {string.Join(", ", server.Devices.Select(device => device.Name))} with " +
                 $"{server.Devices.Sum(device => device.Units)} compute units, " +
                 $"{settings.Device.Mode}, scheduling rights: {server.Device.Rights}");
+            if (simulated.Count > 0)
+            {
+                await output.WriteLineAsync(
+                    $"models in sessions run on {simulated.Count} simulated devices, which answer zeros: " +
+                    string.Join(", ", simulated.Select(device => device.Name)));
+            }
+
             foreach (var place in server.Host.GrpcPlaces)
             {
                 await output.WriteLineAsync($"gRPC on {place}");
@@ -69,6 +83,10 @@ internal static class ServeCommand
 
         return ExitCode.Done;
     }
+
+    private static IReadOnlyList<SimulatedBackend> Simulated(DeviceSection device) => device.Simulated.Length == 0
+        ? []
+        : SimulatedBackend.Of(PlanFileReader.Read(device.Simulated), TimeProvider.System, SimulatedMost);
 
     private static IReadOnlyList<ModelSource> Sources(ServingSection serving)
     {

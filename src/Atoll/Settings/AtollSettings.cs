@@ -27,6 +27,8 @@ internal sealed class DeviceSection
 
     public string Cores { get; set; } = "";
 
+    public string Simulated { get; set; } = "";
+
     public ShareMode Mode { get; set; } = ShareMode.ResetPadding;
 
     public PolicyName Policy { get; set; } = PolicyName.Priority;

@@ -16,6 +16,12 @@ internal static class DeviceSettings
                     "core, " +
                 "`0-3,4-7` two of four. Models served in sessions are spread over them."),
             CoreSets.Allowed, CoreSets.IsAllowed, s => s.Device.Cores, (s, v) => s.Device.Cores = v),
+        Setting.String(
+            new("device.simulated", "",
+                "Planning file whose devices stand in for the real ones in sessions: they take the time and memory " +
+                "of its profiles, and answer zeros.") { Flag = "--simulated-devices" },
+            "a file", path => path.Length == 0 || File.Exists(path), s => s.Device.Simulated,
+            (s, v) => s.Device.Simulated = v),
         Setting.Choice(
             new("device.mode", "", "How real-time and best-effort work share the device.") { Flag = "--mode" },
             s => s.Device.Mode, (s, v) => s.Device.Mode = v),

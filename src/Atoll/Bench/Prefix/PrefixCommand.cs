@@ -27,12 +27,13 @@ internal static class PrefixCommand
         };
         var units = new Option<int>("--units") { Description = "Compute units; 0 = one per CPU." };
         var quick = new Option<bool>("--quick") { Description = "A small backbone and three rounds." };
+        var serving = new Option<bool>("--serving") { Description = "Through the sessions of a server." };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         var command = new Command("prefix", "Variants of one backbone apart and through their common prefix.")
         {
-            model, width, variants, repetitions, units, quick, json,
+            model, width, variants, repetitions, units, quick, serving, json,
         };
-        command.SetAction(result =>
+        command.SetAction(async (result, cancellation) =>
         {
             if (result.GetValue(variants) is var count && count is < 2 or > 64)
             {
@@ -43,6 +44,13 @@ internal static class PrefixCommand
             var options = new PrefixOptions(
                 result.GetValue(model)!, isQuick ? 0.125 : result.GetValue(width), count, isQuick ? [1] : [1, 2, 4],
                 isQuick ? 3 : Math.Max(1, result.GetValue(repetitions)), result.GetValue(units));
+            if (result.GetValue(serving))
+            {
+                var bench = new PrefixServingBench(options, clock, what => Console.Error.WriteLine(what));
+                Print(await bench.RunAsync(cancellation), result.GetValue(json));
+                return ExitCode.Done;
+            }
+
             Print(new PrefixBench(options, clock, what => Console.Error.WriteLine(what)).Run(), result.GetValue(json));
             return ExitCode.Done;
         });
@@ -57,19 +65,37 @@ internal static class PrefixCommand
             return;
         }
 
-        var table = new Table().Title($"{report.Variants} variants of {Markup.Escape(report.Model)}");
+        PrintRows($"{report.Variants} variants of {report.Model}", report.Rows);
+        AnsiConsole.MarkupLineInterpolated($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
+        AnsiConsole.MarkupLineInterpolated($"largest relative difference {report.MaxRelativeError:E1}");
+        AnsiConsole.MarkupLineInterpolated(
+            $"prefix of {report.PrefixNodes} of {report.ModelNodes} nodes, found in {report.SearchSeconds:F2} s");
+    }
+
+    private static void Print(PrefixServingReport report, bool isJson)
+    {
+        if (isJson)
+        {
+            Console.Out.WriteLine(JsonSerializer.Serialize(report, BenchJson.Default.PrefixServingReport));
+            return;
+        }
+
+        PrintRows($"{report.Variants} variants of {report.Model} in sessions", report.Rows);
+        AnsiConsole.MarkupLineInterpolated($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
+        AnsiConsole.MarkupLineInterpolated($"largest relative difference {report.MaxRelativeError:E1}");
+    }
+
+    private static void PrintRows(string title, IReadOnlyList<PrefixRow> rows)
+    {
+        var table = new Table().Title(Markup.Escape(title));
         Array.ForEach(
             ["requests per variant", "apart/s", "shared/s", "gain"], (string head) => table.AddColumn(head));
-        foreach (var row in report.Rows)
+        foreach (var row in rows)
         {
             table.AddRow(
                 $"{row.RequestsPerVariant}", $"{row.ApartRps:F1}", $"{row.SharedRps:F1}", $"{row.Gain:F2}");
         }
 
         ReportTable.Print(table);
-        AnsiConsole.MarkupLineInterpolated($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
-        AnsiConsole.MarkupLineInterpolated($"largest relative difference {report.MaxRelativeError:E1}");
-        AnsiConsole.MarkupLineInterpolated(
-            $"prefix of {report.PrefixNodes} of {report.ModelNodes} nodes, found in {report.SearchSeconds:F2} s");
     }
 }

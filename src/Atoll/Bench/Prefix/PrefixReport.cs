@@ -32,6 +32,30 @@ internal sealed record PrefixReport
     public required IReadOnlyList<PrefixRow> Rows { get; init; }
 }
 
+/// <summary>`bench prefix --serving`: the same through the sessions of a server.</summary>
+internal sealed record PrefixServingReport
+{
+    public required string Machine { get; init; }
+
+    public required string Model { get; init; }
+
+    public required int Variants { get; init; }
+
+    public required int Units { get; init; }
+
+    public required int Repetitions { get; init; }
+
+    /// <summary>Growth of the process's resident memory with all variants served, MB.</summary>
+    public required double ApartMb { get; init; }
+
+    public required double SharedMb { get; init; }
+
+    /// <summary>Largest absolute difference of an output between the two ways, over the largest output.</summary>
+    public required double MaxRelativeError { get; init; }
+
+    public required IReadOnlyList<PrefixRow> Rows { get; init; }
+}
+
 /// <summary>Rounds in which each variant gets the same number of requests: medians over interleaved rounds.</summary>
 internal sealed record PrefixRow
 {

@@ -57,9 +57,13 @@ internal sealed class OnnxModelBuilder(string name, int opset)
     public string OutputLast(string value, ElementType type, params long[] shape)
     {
         _graph.Node[^1].Output[0] = value;
-        _graph.Output.Add(Describe(value, type, shape));
+        Output(value, type, shape);
         return value;
     }
+
+    /// <summary>Makes a value an output of the graph.</summary>
+    public void Output(string value, ElementType type, params long[] shape) =>
+        _graph.Output.Add(Describe(value, type, shape));
 
     /// <summary>The name of a float constant that several nodes read.</summary>
     public string Shared(string tensorName, float value) =>

@@ -39,6 +39,9 @@ public static class SampleModels
     /// <summary>Names that <see cref="Create"/> knows, the DISB five first.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Architectures.Select(a => a.Name)];
 
+    /// <summary>Models with 8-bit weights that <see cref="Create"/> knows besides: NAME-int8.</summary>
+    public static IReadOnlyList<string> QuantizedNames => QuantizedModels.Names;
+
     /// <summary>True when <see cref="SampleModelOptions.Image"/> applies to the model.</summary>
     public static bool HasImageSize(string name) => Find(name).Image is not null;
 
@@ -49,6 +52,12 @@ public static class SampleModels
     public static SampleModelReport Create(
         string name, string path, SampleModelOptions options, IProgress<long>? progress = null)
     {
+        if (QuantizedModels.Names.Contains(name))
+        {
+            MakeFolder(path);
+            return QuantizedModels.Create(name, path, options, progress);
+        }
+
         var architecture = Find(name);
         Check(architecture, options);
         var model = new OnnxModelBuilder(name, Opset);
@@ -81,7 +90,7 @@ public static class SampleModels
 
     private static Architecture Find(string name) =>
         Array.Find(Architectures, a => a.Name == name) ?? throw new ModelException(
-            ModelError.NotFound, $"no sample model is named '{name}'; there are {string.Join(", ", Names)}");
+            ModelError.NotFound, $"no sample model is named '{name}'; there are {string.Join(", ", Names.Concat(QuantizedNames))}");
 
     private static void Check(Architecture architecture, SampleModelOptions options)
     {

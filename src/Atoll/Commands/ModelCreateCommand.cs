@@ -14,7 +14,8 @@ internal static class ModelCreateCommand
 
     private static readonly Argument<string> Name = new("name")
     {
-        Description = $"One of {string.Join(", ", SampleModels.Names)}, or {All} of these; or one of " +
+        Description = $"One of {string.Join(", ", SampleModels.Names)}, or {All} of these; one of " +
+            $"{string.Join(", ", SampleModels.QuantizedNames)}, of 8 bits; or one of " +
             $"{string.Join(", ", ProtocolModels.Names)}, which example clients ask for, or {Protocol} for all those.",
     };
 

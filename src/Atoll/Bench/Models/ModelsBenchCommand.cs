@@ -12,7 +12,8 @@ internal static class ModelsBenchCommand
     private const string None = "none";
 
     /// <summary>The models of the comparison, in the order of the table.</summary>
-    private static readonly string[] Listed = [.. SampleModels.Names.Where(n => n != "digits")];
+    private static readonly string[] Listed = 
+        [.. SampleModels.Names.Where(n => n != "digits"), .. SampleModels.QuantizedNames];
 
     private static readonly string[] Quick = ["resnet50", "mobilenetv2", "squeezenet", "distilbert"];
 
@@ -115,6 +116,6 @@ internal static class ModelsBenchCommand
         var mean = report.Geomean;
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"geometric mean of peer time / our time: batch 1 {mean.B1T1:F3} (1 thread), {mean.B1T2:F3} (2); " +
-            $"batch 8 {mean.B8T1:F3}, {mean.B8T2:F3}; rows of fewer than 20 runs took over a second each"));
+            $"batch 8 {mean.B8T1:F3}, {mean.B8T2:F3}; 8-bit models {mean.Int8:F3}; rows of fewer than 20 runs took over a second each"));
     }
 }

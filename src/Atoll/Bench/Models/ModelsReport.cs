@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Atoll.Models;
 
 namespace Atoll;
 
@@ -18,8 +19,10 @@ internal sealed record ModelsReport
     public required ModelsMeans Geomean { get; init; }
 }
 
-/// <summary>Geometric means over the models of peer time / our time, by batch and threads; null where not
-/// measured.</summary>
+/// <summary>
+/// Geometric means of peer time / our time: over the models of floats by batch and threads, and over all rows of 8-bit
+/// models; null where not measured.
+/// </summary>
 internal sealed record ModelsMeans
 {
     // The naming policy would take these names apart before their digits.
@@ -35,18 +38,26 @@ internal sealed record ModelsMeans
     [JsonPropertyName("b8t2")]
     public required double? B8T2 { get; init; }
 
+    [JsonPropertyName("int8")]
+    public required double? Int8 { get; init; }
+
     public static ModelsMeans Of(IReadOnlyList<ModelsRow> rows) => new()
     {
         B1T1 = Mean(rows, 1, 1),
         B1T2 = Mean(rows, 1, 2),
         B8T1 = Mean(rows, 8, 1),
         B8T2 = Mean(rows, 8, 2),
+        Int8 = Mean(rows.Where(IsInt8)),
     };
 
-    private static double? Mean(IReadOnlyList<ModelsRow> rows, int batch, int threads)
+    private static bool IsInt8(ModelsRow row) => SampleModels.QuantizedNames.Contains(row.Model);
+
+    private static double? Mean(IReadOnlyList<ModelsRow> rows, int batch, int threads) =>
+        Mean(rows.Where(r => !IsInt8(r) && r.Batch == batch && r.Threads == threads));
+
+    private static double? Mean(IEnumerable<ModelsRow> rows)
     {
-        double[] ratios = [.. rows.Where(r => r.Batch == batch && r.Threads == threads)
-            .Select(r => r.Ratio).OfType<double>()];
+        double[] ratios = [.. rows.Select(r => r.Ratio).OfType<double>()];
         return ratios.Length == 0 ? null : Math.Round(Math.Exp(ratios.Average(Math.Log)), 4);
     }
 }

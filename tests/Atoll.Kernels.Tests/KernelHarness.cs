@@ -126,6 +126,7 @@ internal sealed unsafe class KernelHarness : IDisposable
     public void Dispose()
     {
         SimdSupport.Force(null);
+        ByteMicroKernels.Force(null);
         _buffers.ForEach(buffer => buffer.Dispose());
         _owned.ForEach(owned => owned.Dispose());
     }

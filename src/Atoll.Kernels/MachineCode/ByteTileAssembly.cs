@@ -9,7 +9,7 @@ internal static class ByteTileAssembly
     public const int MaxRows = 14;
     public const int MaxVectors = 2;
     private const int Lanes = 64;
-    private const int Ahead = 1536;
+    private const int Ahead = 3072;
     private const int FirstB = 28;
     private const int Row = 30;
 

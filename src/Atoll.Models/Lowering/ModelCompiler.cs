@@ -17,6 +17,11 @@ public static class ModelCompiler
         SupportCheck.Require(copy, copy.Nodes.Where(n => !OperatorTable.Has(n.Domain, n.Operator, n.Opset)));
         IfInlining.InferAndApply(copy, options.Limits);
         SupportCheck.RequireKnown(copy);
+        if (options.Fuse)
+        {
+            FusionPasses.ApplyToQuantized(copy);
+        }
+
         GraphSimplifier.Run(copy, options.Limits);
         new HalfPrecision().Apply(copy);
         if (options.Fuse)

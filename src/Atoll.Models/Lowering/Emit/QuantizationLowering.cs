@@ -55,34 +55,20 @@ internal static class QuantizationLowering
             i == axis ? parameter.ElementCount : 1)])!;
     }
 
-    // The range by two reductions, then scale and zero point, then the numbers.
+    // The range, then scale and zero point, then the numbers.
     private static void DynamicQuantize(GraphNode node, LoweringContext context)
     {
-        var x = context.Input(node, 0);
-        int[] axes = [.. Enumerable.Range(0, x.Rank)];
-        TensorView Extreme(ReductionOperator function)
-        {
-            var result = context.Temporary(ElementType.Float32, []);
-            context.Add(new LoweredStep
-            {
-                Name = $"{node.Name}.{function}",
-                Reads = [x],
-                Writes = [result],
-                Emit = b => [Reduction.Create(node.Name, function, ScalarType.Float32, b.Ref(x), axes,
-                    b.Ref(result))],
-            });
-            return result;
-        }
-
-        var (low, high) = (Extreme(ReductionOperator.Minimum), Extreme(ReductionOperator.Maximum));
-        var scale = Part(node, context, 1, ElementType.Float32, [low, high]);
-        var zero = Part(node, context, 2, ElementType.UInt8, [low, high]);
+        var x = context.Densify(node.Name, context.Input(node, 0), MemoryOrder.RowMajor, IsDense);
+        var count = Math.Max(1, (x.ElementCount + Quantization.RangePart - 1) / Quantization.RangePart);
+        var parts = context.Temporary(ElementType.Float32, [count, 2]);
+        var scale = Part(node, context, 1, ElementType.Float32, [x]);
+        var zero = Part(node, context, 2, ElementType.UInt8, [x]);
         context.Add(new LoweredStep
         {
             Name = $"{node.Name}.range",
-            Reads = [low, high],
-            Writes = [scale, zero],
-            Emit = b => [Quantization.Range(node.Name, b.Ref(low), b.Ref(high), b.Ref(scale), b.Ref(zero))],
+            Reads = [x],
+            Writes = [parts, scale, zero],
+            Emit = b => Quantization.Range(node.Name, b.Ref(x), b.Ref(parts), b.Ref(scale), b.Ref(zero)),
         });
         TensorView[] reads = [x, scale, zero];
         var y = context.Output(node, ElementwiseLowering.OrderOf([x]), reads);
@@ -95,6 +81,9 @@ internal static class QuantizationLowering
                 b.Ref(y))],
         });
     }
+
+    private static bool IsDense(TensorView view) => view.ElementCount == 0 ||
+        view.EndByte - view.FirstByte == view.ElementCount * view.Type.SizeInBytes();
 
     private static TensorView Part(GraphNode node, LoweringContext context, int output, ElementType type,
         TensorView[] reads) => node.Outputs.Count > output && node.Outputs[output] is not null

@@ -94,13 +94,11 @@ internal static class QuantizedProductLowering
             Emit = b =>
             {
                 var scales = product.Scales is not { } s ? null
-                    : new Requantization(b.Ref(s.A), b.Ref(s.B), b.Ref(s.Y), b.Ref(s.Zero))
-                    {
-                        IsSigned = isSignedResult,
-                        Bias = Ref(b, s.Bias),
-                    };
+                    : new Requantization(b.Ref(s.A), b.Ref(s.B),
+                        new ByteScale(b.Ref(s.Y), b.Ref(s.Zero), isSignedResult));
                 var zeros = new ByteProduct(isSigned, Ref(b, product.Zeros.A), Ref(b, product.Zeros.B))
                 {
+                    Bias = Ref(b, product.Scales?.Bias),
                     Requantization = scales,
                 };
                 return [ByteMultiply.Create(node.Name, product.Rows(b), product.Pack(b), b.Ref(product.Y), zeros)];

@@ -1,0 +1,59 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Atoll.Kernels;
+
+/// <summary>A quantized type's scale, zero point and limits, as they are when a block runs.</summary>
+internal readonly unsafe struct ByteRange
+{
+    public required float Scale { get; init; }
+
+    public required int Zero { get; init; }
+
+    public required bool IsSigned { get; init; }
+
+    /// <summary>Limits of the rounded quotient before the zero point is added.</summary>
+    public required float Low { get; init; }
+
+    public required float High { get; init; }
+
+    public float Reciprocal => 1 / Scale;
+
+    /// <param name="scale">Where scale and zero point lie.</param>
+    /// <param name="low">Limits as numbers, of an activation.</param>
+    /// <param name="high">The upper one.</param>
+    public static ByteRange Of(
+        ByteScale scale, float low = float.NegativeInfinity, float high = float.PositiveInfinity)
+    {
+        var step = *(float*)scale.Scale.Pointer;
+        int zero = scale.IsSigned ? *(sbyte*)scale.Zero.Pointer : *scale.Zero.Pointer;
+        float least = (scale.IsSigned ? sbyte.MinValue : byte.MinValue) - zero;
+        float most = (scale.IsSigned ? sbyte.MaxValue : byte.MaxValue) - zero;
+        return new ByteRange
+        {
+            Scale = step,
+            Zero = zero,
+            IsSigned = scale.IsSigned,
+            Low = Math.Clamp(MathF.Round(low / step), least, most),
+            High = Math.Clamp(MathF.Round(high / step), least, most),
+        };
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<float> Limit(Vector512<float> quotient) =>
+        ByteLanes.Clamp(quotient, Vector512.Create(Low), Vector512.Create(High));
+
+    /// <summary>Up to sixteen numbers from their bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<float> Read(byte* source, int count, byte* narrow)
+    {
+        if (count < ByteLanes.Count)
+        {
+            Unsafe.CopyBlockUnaligned(narrow, source, (uint)count);
+            source = narrow;
+        }
+
+        var differences = ByteLanes.Widen(source, IsSigned) - Vector512.Create(Zero);
+        return Vector512.ConvertToSingle(differences) * Scale;
+    }
+}

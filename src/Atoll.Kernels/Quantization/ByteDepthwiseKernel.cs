@@ -30,154 +30,184 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         _lines = y.Shape[0] * y.Shape[1];
     }
 
-    public override int ScratchBytes => 128 + Padded * (2 * sizeof(float) + 1) + (_w.Taps + 1) * sizeof(byte*);
+    public override int ScratchBytes =>
+        192 + _w.Parts * DepthwiseBytes.Width * 8 + Padded + 2 * TapRoom * sizeof(byte*);
 
     public override double EstimatedBlockMicroseconds => (double)_y.Count * _w.Taps / Blocks / MacsPerMicrosecond;
 
-    private int Padded => _w.Channels + DepthwiseBytes.Width;
+    private int Padded => _w.Channels + 2 * DepthwiseBytes.Width;
+
+    // Of whole registers of addresses, with room for one tap more where their number is odd.
+    private int TapRoom => (_w.Taps + 8) & ~7;
 
     public override void RunBlock(int block, BlockContext context)
     {
-        var scales = (float*)(((nint)context.Scratch + 63) & ~63);
-        var bias = (int*)(scales + Padded);
-        var taps = (byte**)(bias + Padded);
-        var outside = (byte*)(taps + _w.Taps + 1);
+        var taps = (nint*)(((nint)context.Scratch + 63) & ~63);
+        var steps = taps + TapRoom;
+        var scales = (float*)(steps + TapRoom);
+        var bias = (int*)(scales + _w.Parts * DepthwiseBytes.Width);
+        var outside = (byte*)(bias + _w.Parts * DepthwiseBytes.Width);
         Prepare(scales, bias);
         new Span<byte>(outside, Padded).Fill(_product.ZeroA is { } zero ? *zero.Pointer : (byte)0);
-        taps[_w.Taps] = outside;
-        var pixels = Math.Max(1, PixelsBetweenYields * 32 / Padded);
+        new Span<nint>(taps, TapRoom).Fill((nint)outside);
+        new Span<nint>(steps, TapRoom).Clear();
         var (first, last) = BlockSplit.Part(_lines, Blocks, block);
+        var range = ByteRange.Of(_to.To, _to.Low, _to.High);
         for (var line = first; line < last; line++)
         {
-            var (image, row) = (line / _y.Shape[1], line % _y.Shape[1]);
-            var target = _y.Pointer + image * _y.Strides[0] + row * _y.Strides[1];
-            for (var column = 0; column < _y.Shape[2]; column++, target += _y.Strides[2])
-            {
-                FindTaps(image, row, column, taps, outside);
-                Pixel(taps, scales, bias, target);
-                if (column % pixels == 0 && context.Yield())
-                {
-                    return;
-                }
-            }
-
-            if (context.Yield())
+            if (!Line(line, taps, steps, (nint)outside, new Terms { Scales = scales, Bias = bias, Range = range }, context))
             {
                 return;
             }
         }
     }
 
-    private void Prepare(float* scales, int* bias)
+    private bool Line(int line, nint* taps, nint* steps, nint outside, in Terms terms, BlockContext context)
     {
-        var zeroA = _product.ZeroA is not { } zero ? 0 : _product.IsSigned ? *(sbyte*)zero.Pointer : *zero.Pointer;
-        var (a, y) = (*(float*)_to.ScaleA.Pointer, *(float*)_to.To.Scale.Pointer);
-        var (b, shift) = ((float*)_to.ScaleB.Pointer, (int*)(_product.Bias is { } t ? t.Pointer : null));
-        var step = _to.ScaleB.Count == 1 ? 0 : 1;
-        for (var i = 0; i < _w.Channels; i++)
+        var (image, row) = (line / _y.Shape[1], line % _y.Shape[1]);
+        var target = _y.Pointer + image * _y.Strides[0] + row * _y.Strides[1];
+        var (columns, pitch) = (_y.Shape[2], _y.Strides[2]);
+        var reach = (_w.KernelWidth - 1) * _geometry.DilationWidth;
+        var between = Math.Max(1, PixelsBetweenYields * DepthwiseBytes.Width / Padded);
+        var wasInside = false;
+        for (var column = 0; column < columns; column++, target += pitch)
         {
-            scales[i] = a * b[i * step] / y;
-            bias[i] = (shift == null ? 0 : shift[i]) - zeroA * _w.Sums[i];
+            var left = column * _geometry.StrideWidth - _geometry.PadLeft;
+            var isInside = left >= 0 && left + reach < _x.Shape[2];
+            if (isInside && wasInside)
+            {
+                Advance(taps, steps);
+            }
+            else
+            {
+                FindTaps(image, row, left, taps, steps, outside);
+            }
+
+            wasInside = isInside;
+            Pixel(taps, terms, target);
+            if (column % between == 0 && context.Yield())
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Advance(nint* taps, nint* steps)
+    {
+        for (var i = 0; i < TapRoom; i += Vector512<long>.Count)
+        {
+            (Vector512.Load((long*)taps + i) + Vector512.Load((long*)steps + i)).Store((long*)taps + i);
         }
     }
 
-    private void FindTaps(int image, int row, int column, byte** taps, byte* outside)
+    // Lanes are in the order of places; the last part may overlap the one before.
+    private void Prepare(float* scales, int* bias)
+    {
+        var zeroA = _product.ZeroA is not { } zero ? 0 : _product.IsSigned ? *(sbyte*)zero.Pointer : *zero.Pointer;
+        float a = *(float*)_to.ScaleA.Pointer, y = *(float*)_to.To.Scale.Pointer;
+        var b = (float*)_to.ScaleB.Pointer;
+        var shift = (int*)(_product.Bias is { } t ? t.Pointer : null);
+        var step = _to.ScaleB.Count == 1 ? 0 : 1;
+        for (var part = 0; part < _w.Parts; part++, scales += DepthwiseBytes.Width, bias += DepthwiseBytes.Width)
+        {
+            var first = _w.First(part);
+            for (var i = 0; i < DepthwiseBytes.Width && first + i < _w.Channels; i++)
+            {
+                var place = DepthwiseBytes.Place(i);
+                scales[place] = a * b[(first + i) * step] / y;
+                bias[place] = (shift == null ? 0 : shift[first + i]) - zeroA * _w.Sums[first + i];
+            }
+        }
+    }
+
+    private void FindTaps(int image, int row, int left, nint* taps, nint* steps, nint outside)
     {
         var source = _x.Pointer + image * _x.Strides[0];
         var top = row * _geometry.StrideHeight - _geometry.PadTop;
-        var left = column * _geometry.StrideWidth - _geometry.PadLeft;
+        var step = (nint)(_geometry.StrideWidth * _x.Strides[2]);
         for (var i = 0; i < _w.KernelHeight; i++)
         {
             var h = top + i * _geometry.DilationHeight;
             var line = source + h * _x.Strides[1];
             var inside = (uint)h < (uint)_x.Shape[1];
-            for (var j = 0; j < _w.KernelWidth; j++)
+            for (var j = 0; j < _w.KernelWidth; j++, taps++, steps++)
             {
                 var w = left + j * _geometry.DilationWidth;
-                *taps++ = inside && (uint)w < (uint)_x.Shape[2] ? line + w * _x.Strides[2] : outside;
+                var isThere = inside && (uint)w < (uint)_x.Shape[2];
+                *taps = isThere ? (nint)line + w * (nint)_x.Strides[2] : outside;
+                *steps = isThere ? step : 0;
             }
         }
     }
 
-    private void Pixel(byte** taps, float* scales, int* bias, byte* target)
+    private void Pixel(nint* taps, in Terms terms, byte* target)
     {
-        var channels = _w.Channels;
-        var range = ByteRange.Of(_to.To, _to.Low, _to.High);
-        if (!Avx512BW.IsSupported || channels < DepthwiseBytes.Width)
+        if (!Avx512BW.IsSupported || _w.Channels < DepthwiseBytes.Width)
         {
-            Plain(taps, scales, bias, range, target);
+            Plain(taps, terms, target);
             return;
         }
 
-        for (var channel = 0; ; channel += DepthwiseBytes.Width)
+        for (var part = 0; part < _w.Parts; part++)
         {
-            // The last ones are computed again rather than one by one.
-            channel = Math.Min(channel, channels - DepthwiseBytes.Width);
-            Vector(taps, channel, (scales + channel, bias + channel), range, target + channel);
-            if (channel == channels - DepthwiseBytes.Width)
+            var first = _w.First(part);
+            if (_product.IsSigned)
             {
-                return;
+                Vector<SignedBytes>(taps, first, part, terms, target + first);
+            }
+            else
+            {
+                Vector<UnsignedBytes>(taps, first, part, terms, target + first);
             }
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Vector(byte** taps, int channel, (nint Scales, nint Bias) terms, in ByteRange range, byte* target)
+    private void Vector<TBytes>(nint* taps, int channel, int part, in Terms terms, byte* target)
+        where TBytes : struct, IWideBytes
     {
         Vector512<int> low = default, high = default;
-        for (var pair = 0; pair < _w.PairCount; pair++)
+        var weights = _w.Pairs(part, 0);
+        for (var pair = 0; pair < _w.PairCount; pair++, taps += 2, weights += 2 * DepthwiseBytes.Width)
         {
-            var (a, b) = (Widen(taps[2 * pair] + channel), Widen(taps[2 * pair + 1] + channel));
-            var weights = _w.Pairs(pair, channel);
-            // [channel][2] as two registers: unpacking puts the channels in the order 0-3, 8-11, … and 4-7, 12-15, …
-            Vector512<int> first = Vector512.Load((int*)weights), second = Vector512.Load((int*)weights + 16);
-            low += Avx512BW.MultiplyAddAdjacent(Avx512BW.UnpackLow(a, b), Low(first, second).AsInt16());
-            high += Avx512BW.MultiplyAddAdjacent(Avx512BW.UnpackHigh(a, b), High(first, second).AsInt16());
+            var (a, b) = (TBytes.Load((byte*)taps[0] + channel), TBytes.Load((byte*)taps[1] + channel));
+            low += Avx512BW.MultiplyAddAdjacent(Avx512BW.UnpackLow(a, b), Vector512.Load(weights));
+            high += Avx512BW.MultiplyAddAdjacent(Avx512BW.UnpackHigh(a, b), Vector512.Load(weights + 32));
         }
 
-        Vector512<int> bias0 = Vector512.Load((int*)terms.Bias), bias1 = Vector512.Load((int*)terms.Bias + 16);
-        var scale0 = Vector512.Load((int*)terms.Scales);
-        var scale1 = Vector512.Load((int*)terms.Scales + 16);
-        low = Finish(low + Low(bias0, bias1), Low(scale0, scale1).AsSingle(), range);
-        high = Finish(high + High(bias0, bias1), High(scale0, scale1).AsSingle(), range);
+        var scales = terms.Scales + part * DepthwiseBytes.Width;
+        var bias = terms.Bias + part * DepthwiseBytes.Width;
+        low = Finish(low + Vector512.Load(bias), Vector512.Load(scales), terms.Range);
+        high = Finish(high + Vector512.Load(bias + 16), Vector512.Load(scales + 16), terms.Range);
         // Packing undoes what unpacking did.
         Avx512BW.ConvertToVector256Byte(Avx512BW.PackSignedSaturate(low, high)).Store(target);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Low(Vector512<int> a, Vector512<int> b) => Pick(a, b, 0);
+    private static Vector512<int> Finish(Vector512<int> sums, Vector512<float> scales, in ByteRange range)
+    {
+        var value = Vector512.ConvertToSingle(sums) * scales;
+        value = ByteLanes.Clamp(value, Vector512.Create(range.Low), Vector512.Create(range.High));
+        return ByteLanes.Round(value) + Vector512.Create(range.Zero);
+    }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> High(Vector512<int> a, Vector512<int> b) => Pick(a, b, 1);
-
-    // Every second group of four lanes.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Pick(Vector512<int> a, Vector512<int> b, int odd) => odd == 0
-        ? Avx512F.Shuffle4x128(a, b, 0b10_00_10_00)
-        : Avx512F.Shuffle4x128(a, b, 0b11_01_11_01);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<int> Finish(Vector512<int> sums, Vector512<float> scales, in ByteRange range) =>
-        ByteLanes.Round(range.Limit(Vector512.ConvertToSingle(sums) * scales)) + Vector512.Create(range.Zero);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Vector512<short> Widen(byte* source) => _product.IsSigned
-        ? Avx512BW.ConvertToVector512Int16(Vector256.Load((sbyte*)source))
-        : Avx512BW.ConvertToVector512Int16(Vector256.Load(source));
-
-    private void Plain(byte** taps, float* scales, int* bias, in ByteRange range, byte* target)
+    private void Plain(nint* taps, in Terms terms, byte* target)
     {
         for (var channel = 0; channel < _w.Channels; channel++)
         {
-            var sum = bias[channel];
+            var part = channel / DepthwiseBytes.Width;
+            var place = DepthwiseBytes.Place(channel - _w.First(part));
+            var at = part * DepthwiseBytes.Width + place;
+            var sum = terms.Bias[at];
             for (var tap = 0; tap < _w.Taps; tap++)
             {
-                var raw = taps[tap][channel];
-                sum += (_product.IsSigned ? (sbyte)raw : raw) * _w.Pairs(tap / 2, channel)[tap % 2];
+                var raw = ((byte*)taps[tap])[channel];
+                sum += (_product.IsSigned ? (sbyte)raw : raw) * _w.Pairs(part, tap / 2)[place * 2 + tap % 2];
             }
 
-            var value = Math.Clamp(sum * scales[channel], range.Low, range.High);
-            target[channel] = (byte)((int)MathF.Round(value) + range.Zero);
+            var value = Math.Clamp(sum * terms.Scales[at], terms.Range.Low, terms.Range.High);
+            target[channel] = (byte)((int)MathF.Round(value) + terms.Range.Zero);
         }
     }
 
@@ -185,5 +215,30 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
     {
         var lines = y.Shape[0] * y.Shape[1];
         return (int)Math.Clamp((double)y.Count * w.Taps / MacsPerMicrosecond / 20, 1, Math.Max(1, lines));
+    }
+
+    private struct Terms
+    {
+        public float* Scales;
+        public int* Bias;
+        public ByteRange Range;
+    }
+
+    private interface IWideBytes
+    {
+        static abstract Vector512<short> Load(byte* source);
+    }
+
+    private readonly struct UnsignedBytes : IWideBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<short> Load(byte* source) => Avx512BW.ConvertToVector512Int16(Vector256.Load(source));
+    }
+
+    private readonly struct SignedBytes : IWideBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<short> Load(byte* source) =>
+            Avx512BW.ConvertToVector512Int16(Vector256.Load((sbyte*)source));
     }
 }

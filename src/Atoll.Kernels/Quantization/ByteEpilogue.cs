@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Atoll.Kernels;
@@ -141,10 +142,13 @@ internal sealed unsafe class ByteEpilogue
         return (_b.Shift == 0 ? (sbyte)raw : raw) - _b.Shift;
     }
 
+    private static int WidthOf(in SumRows rows) =>
+        rows.Columns > ByteLanes.Count ? PackedBytes.Width : ByteLanes.Count;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<int> Sums(in SumRows rows, PanelTerms* terms, int row, int column)
     {
-        var width = rows.Columns > ByteLanes.Count ? PackedBytes.Width : ByteLanes.Count;
-        var sums = Vector512.Load(rows.Sums + row * width + column) + Vector512.Load(terms->Bias + column);
+        var sums = Vector512.Load(rows.Sums + row * WidthOf(rows) + column) + Vector512.Load(terms->Bias + column);
         return !rows.HasTerms ? sums : sums - Vector512.Load(terms->Columns + column) * rows.ZerosOfA[row] -
             Vector512.Load(terms->Zeros + column) * rows.RowSums[row];
     }
@@ -176,70 +180,129 @@ internal sealed unsafe class ByteEpilogue
 
     private void WriteFloats(in SumRows rows, PanelTerms* terms, Dequantization to)
     {
-        for (var row = 0; row < rows.Count; row++)
+        for (var column = 0; column < rows.Columns; column += ByteLanes.Count)
         {
-            var target = (float*)_y.Pointer + (rows.First + row) * _y.Strides[0] + rows.Column;
-            for (var column = 0; column < rows.Columns; column += ByteLanes.Count)
+            var (scale, shift) = (Vector512.Load(terms->Scales + column), Vector512.Load(terms->Shifts + column));
+            var target = (float*)_y.Pointer + rows.First * _y.Strides[0] + rows.Column + column;
+            var residual = to.Residual is { } r
+                ? (float*)r.Pointer + rows.First * r.Strides[0] + rows.Column + column : null;
+            var columns = rows.Columns - column;
+            for (var row = 0; row < rows.Count; row++, target += _y.Strides[0])
             {
-                var sums = Vector512.ConvertToSingle(Sums(rows, terms, row, column));
-                var value = sums * Vector512.Load(terms->Scales + column) + Vector512.Load(terms->Shifts + column);
-                Store(value.AsByte(), target + column, rows.Columns - column, terms);
-            }
+                var value = Vector512.ConvertToSingle(Sums(rows, terms, row, column)) * scale + shift;
+                if (residual != null)
+                {
+                    value += Read(residual, columns, terms);
+                    residual += to.Residual!.Strides[0];
+                }
 
-            Finish(target, rows, row, to);
+                Store(value.AsByte(), target, columns, terms);
+            }
+        }
+
+        for (var row = 0; _activation != null && row < rows.Count; row++)
+        {
+            _activation((float*)_y.Pointer + (rows.First + row) * _y.Strides[0] + rows.Column, rows.Columns,
+                to.Activation.Alpha, to.Activation.Beta);
         }
     }
 
-    private void Finish(float* target, in SumRows rows, int row, Dequantization to)
+    private static Vector512<float> Read(float* source, int columns, PanelTerms* terms)
     {
-        if (to.Residual is { } residual)
+        if (columns >= ByteLanes.Count)
         {
-            var added = (float*)residual.Pointer + (rows.First + row) * residual.Strides[0] + rows.Column;
-            for (var i = 0; i < rows.Columns; i++)
-            {
-                target[i] += added[i];
-            }
+            return Vector512.Load(source);
         }
 
-        if (_activation != null)
-        {
-            _activation(target, rows.Columns, to.Activation.Alpha, to.Activation.Beta);
-        }
+        new Span<float>(source, columns).CopyTo(new Span<float>(terms->Narrow, columns));
+        return Vector512.Load(terms->Narrow);
     }
 
     private void WriteBytes(in SumRows rows, PanelTerms* terms, Requantization to)
     {
         var range = ByteRange.Of(to.To, to.Low, to.High);
-        var sum = to.Sum;
-        var middle = sum is null ? default : ByteRange.Of(sum.Of);
-        var from = sum is null ? default : ByteRange.Of(sum.From);
-        for (var row = 0; row < rows.Count; row++)
+        for (var column = 0; column < rows.Columns; column += ByteLanes.Count)
         {
-            var target = _y.Pointer + (rows.First + row) * _y.Strides[0] + rows.Column;
-            var added = sum is null ? null
-                : sum.Residual.Pointer + (rows.First + row) * sum.Residual.Strides[0] + rows.Column;
-            for (var column = 0; column < rows.Columns; column += ByteLanes.Count)
+            if (to.Sum is { } sum)
             {
-                var value = Vector512.ConvertToSingle(Sums(rows, terms, row, column)) *
-                    Vector512.Load(terms->Scales + column);
-                var columns = rows.Columns - column;
-                if (added != null)
-                {
-                    var stored = Vector512.ConvertToSingle(ByteLanes.Round(middle.Limit(value))) * middle.Scale;
-                    value = (stored + from.Read(added + column, columns, (byte*)terms->Narrow)) * range.Reciprocal;
-                }
-
-                var bytes = ByteLanes.Narrow(ByteLanes.Round(range.Limit(value)) + Vector512.Create(range.Zero));
-                if (columns >= ByteLanes.Count)
-                {
-                    bytes.Store(target + column);
-                }
-                else
-                {
-                    bytes.Store((byte*)terms->Narrow);
-                    new Span<byte>(terms->Narrow, columns).CopyTo(new Span<byte>(target + column, columns));
-                }
+                WriteSum(rows, terms, column, range, sum);
+            }
+            else
+            {
+                WriteBytes(rows, terms, column, range);
             }
         }
+    }
+
+    // Sixteen columns go down all rows, so that what they need stays in registers.
+    private void WriteBytes(in SumRows rows, PanelTerms* terms, int column, in ByteRange range)
+    {
+        var scale = Vector512.Load(terms->Scales + column);
+        var (low, high, zero) = (Vector512.Create(range.Low), Vector512.Create(range.High),
+            Vector512.Create(range.Zero));
+        var target = _y.Pointer + rows.First * _y.Strides[0] + rows.Column + column;
+        var (pitch, columns) = (_y.Strides[0], rows.Columns - column);
+        if (columns < ByteLanes.Count || rows.HasTerms)
+        {
+            for (var row = 0; row < rows.Count; row++, target += pitch)
+            {
+                var value = Vector512.ConvertToSingle(Sums(rows, terms, row, column)) * scale;
+                StoreBytes(ByteLanes.Narrow(ByteLanes.Round(ByteLanes.Clamp(value, low, high)) + zero), target,
+                    columns, terms);
+            }
+
+            return;
+        }
+
+        var bias = Vector512.Load(terms->Bias + column);
+        var sums = rows.Sums + column;
+        var width = WidthOf(rows);
+        for (var row = 0; row < rows.Count; row++, target += pitch, sums += width)
+        {
+            var value = Vector512.ConvertToSingle(Vector512.Load(sums) + bias) * scale;
+            ByteLanes.Narrow(ByteLanes.Round(ByteLanes.Clamp(value, low, high)) + zero).Store(target);
+        }
+    }
+
+    private void WriteSum(in SumRows rows, PanelTerms* terms, int column, in ByteRange range, QuantizedSum sum)
+    {
+        ByteRange middle = ByteRange.Of(sum.Of), from = ByteRange.Of(sum.From);
+        var scale = Vector512.Load(terms->Scales + column);
+        var (least, most) = (Vector512.Create(middle.Low), Vector512.Create(middle.High));
+        var (low, high, zero) = (Vector512.Create(range.Low), Vector512.Create(range.High),
+            Vector512.Create(range.Zero));
+        var (stored, read) = (Vector512.Create(middle.Scale / range.Scale), Vector512.Create(from.Scale / range.Scale));
+        var zeroRead = Vector512.Create(from.Zero);
+        var target = _y.Pointer + rows.First * _y.Strides[0] + rows.Column + column;
+        var residual = sum.Residual.Pointer + rows.First * sum.Residual.Strides[0] + rows.Column + column;
+        var (pitch, pitchRead) = (_y.Strides[0], sum.Residual.Strides[0]);
+        var columns = rows.Columns - column;
+        for (var row = 0; row < rows.Count; row++, target += pitch, residual += pitchRead)
+        {
+            var value = Vector512.ConvertToSingle(Sums(rows, terms, row, column)) * scale;
+            var own = Vector512.ConvertToSingle(ByteLanes.Round(ByteLanes.Clamp(value, least, most)));
+            var source = residual;
+            if (columns < ByteLanes.Count)
+            {
+                new Span<byte>(residual, columns).CopyTo(new Span<byte>(terms->Narrow, columns));
+                source = (byte*)terms->Narrow;
+            }
+
+            var other = Vector512.ConvertToSingle(ByteLanes.Widen(source, from.IsSigned) - zeroRead);
+            value = ByteLanes.Clamp(own * stored + other * read, low, high);
+            StoreBytes(ByteLanes.Narrow(ByteLanes.Round(value) + zero), target, columns, terms);
+        }
+    }
+
+    private static void StoreBytes(Vector128<byte> bytes, byte* target, int columns, PanelTerms* terms)
+    {
+        if (columns >= ByteLanes.Count)
+        {
+            bytes.Store(target);
+            return;
+        }
+
+        bytes.Store((byte*)terms->Narrow);
+        new Span<byte>(terms->Narrow, columns).CopyTo(new Span<byte>(target, columns));
     }
 }

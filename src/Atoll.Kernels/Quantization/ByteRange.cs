@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace Atoll.Kernels;
 
 /// <summary>A quantized type's scale, zero point and limits, as they are when a block runs.</summary>
@@ -16,8 +13,6 @@ internal readonly unsafe struct ByteRange
     public required float Low { get; init; }
 
     public required float High { get; init; }
-
-    public float Reciprocal => 1 / Scale;
 
     /// <param name="scale">Where scale and zero point lie.</param>
     /// <param name="low">Limits as numbers, of an activation.</param>
@@ -37,23 +32,5 @@ internal readonly unsafe struct ByteRange
             Low = Math.Clamp(MathF.Round(low / step), least, most),
             High = Math.Clamp(MathF.Round(high / step), least, most),
         };
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Limit(Vector512<float> quotient) =>
-        ByteLanes.Clamp(quotient, Vector512.Create(Low), Vector512.Create(High));
-
-    /// <summary>Up to sixteen numbers from their bytes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<float> Read(byte* source, int count, byte* narrow)
-    {
-        if (count < ByteLanes.Count)
-        {
-            Unsafe.CopyBlockUnaligned(narrow, source, (uint)count);
-            source = narrow;
-        }
-
-        var differences = ByteLanes.Widen(source, IsSigned) - Vector512.Create(Zero);
-        return Vector512.ConvertToSingle(differences) * Scale;
     }
 }

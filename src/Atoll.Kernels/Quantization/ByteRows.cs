@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Atoll.Kernels;
 
@@ -34,75 +35,118 @@ public abstract unsafe class ByteRows(int count, int length, TensorRef source)
             ? new MatrixRows(pixels) : new PatchRows(x, kernel, output, geometry);
     }
 
+    // Runs are short and many: a call of the library's copy would take longer than the copy. The last part overlaps.
+    private static void Copy(byte* source, byte* target, int count)
+    {
+        var i = 0;
+        for (; i + 64 <= count; i += 64)
+        {
+            Vector512.Load(source + i).Store(target + i);
+        }
+
+        if (i == count)
+        {
+            return;
+        }
+
+        if (count >= 64)
+        {
+            Vector512.Load(source + count - 64).Store(target + count - 64);
+            return;
+        }
+
+        if (count >= 32)
+        {
+            Vector256.Load(source).Store(target);
+            Vector256.Load(source + count - 32).Store(target + count - 32);
+        }
+        else if (count >= 16)
+        {
+            Vector128.Load(source).Store(target);
+            Vector128.Load(source + count - 16).Store(target + count - 16);
+        }
+        else if (count >= 8)
+        {
+            var (first, last) = (Unsafe.ReadUnaligned<long>(source), Unsafe.ReadUnaligned<long>(source + count - 8));
+            Unsafe.WriteUnaligned(target, first);
+            Unsafe.WriteUnaligned(target + count - 8, last);
+        }
+        else
+        {
+            for (i = 0; i < count; i++)
+            {
+                target[i] = source[i];
+            }
+        }
+    }
+
     private sealed class MatrixRows(TensorRef matrix) : ByteRows(matrix.Shape[0], matrix.Shape[1], matrix)
     {
         internal override nint PitchInPlace => (nint)(Source.Shape[0] == 1 ? Source.Shape[1] : Source.Strides[0]);
 
         internal override void Read(int row, byte* target, byte filler) =>
-            Unsafe.CopyBlockUnaligned(target, Source.Pointer + row * Source.Strides[0], (uint)Length);
+            Copy(Source.Pointer + row * Source.Strides[0], target, Length);
     }
 
-    private sealed class PatchRows : ByteRows
+    private sealed class PatchRows(TensorRef x, (int Height, int Width) kernel, (int Height, int Width) output,
+        ConvolutionGeometry geometry)
+        : ByteRows(x.Shape[0] * output.Height * output.Width, kernel.Height * kernel.Width * x.Shape[3], x)
     {
-        private readonly (int Height, int Width) _kernel;
-        private readonly (int Height, int Width) _output;
-        private readonly ConvolutionGeometry _geometry;
-        private readonly bool _isDense;
-
-        public PatchRows(TensorRef x, (int Height, int Width) kernel, (int Height, int Width) output,
-            ConvolutionGeometry geometry)
-            : base(x.Shape[0] * output.Height * output.Width, kernel.Height * kernel.Width * x.Shape[3], x)
-        {
-            (_kernel, _output, _geometry) = (kernel, output, geometry);
-            _isDense = geometry.DilationWidth == 1 && x.Strides[2] == x.Shape[3];
-        }
+        private readonly (int Height, int Width) _kernel = kernel;
+        private readonly (int Height, int Width) _output = output;
+        private readonly ConvolutionGeometry _geometry = geometry;
+        private readonly bool _isDense = geometry.DilationWidth == 1 && x.Strides[2] == x.Shape[3];
+        private readonly (int Height, int Width, int Channels) _size = (x.Shape[1], x.Shape[2], x.Shape[3]);
+        private readonly (long Image, long Row, long Pixel) _pitch = (x.Strides[0], x.Strides[1], x.Strides[2]);
+        private readonly byte* _start = x.Pointer;
 
         internal override void Read(int row, byte* target, byte filler)
         {
             var (column, line) = (row % _output.Width, row / _output.Width % _output.Height);
-            var image = Source.Pointer + row / _output.Width / _output.Height * Source.Strides[0];
+            var image = _start + row / _output.Width / _output.Height * _pitch.Image;
             var left = column * _geometry.StrideWidth - _geometry.PadLeft;
-            var bytes = _kernel.Width * Source.Shape[3];
+            var bytes = _kernel.Width * _size.Channels;
             for (var tap = 0; tap < _kernel.Height; tap++, target += bytes)
             {
                 var h = line * _geometry.StrideHeight - _geometry.PadTop + tap * _geometry.DilationHeight;
-                if (h < 0 || h >= Source.Shape[1])
+                if (h < 0 || h >= _size.Height)
                 {
                     Unsafe.InitBlockUnaligned(target, filler, (uint)bytes);
                 }
                 else
                 {
-                    ReadLine(image + h * Source.Strides[1], left, target, filler);
+                    ReadLine(image + h * _pitch.Row, left, target, filler);
                 }
             }
         }
 
         private void ReadLine(byte* line, int left, byte* target, byte filler)
         {
-            var channels = Source.Shape[3];
+            var channels = _size.Channels;
             if (_isDense)
             {
                 // The part of the window inside the image is one run of bytes.
                 int first = Math.Clamp(-left, 0, _kernel.Width);
-                int last = Math.Clamp(Source.Shape[2] - left, first, _kernel.Width);
-                Unsafe.InitBlockUnaligned(target, filler, (uint)(first * channels));
-                Unsafe.CopyBlockUnaligned(target + first * channels, line + (long)(left + first) * channels,
-                    (uint)((last - first) * channels));
-                Unsafe.InitBlockUnaligned(target + last * channels, filler,
-                    (uint)((_kernel.Width - last) * channels));
+                int last = Math.Clamp(_size.Width - left, first, _kernel.Width);
+                if (first > 0 || last < _kernel.Width)
+                {
+                    Unsafe.InitBlockUnaligned(target, filler, (uint)(_kernel.Width * channels));
+                }
+
+                Copy(line + (long)(left + first) * channels, target + first * channels, (last - first) * channels);
                 return;
             }
 
             for (var tap = 0; tap < _kernel.Width; tap++, target += channels)
             {
                 var w = left + tap * _geometry.DilationWidth;
-                if (w < 0 || w >= Source.Shape[2])
+                if (w < 0 || w >= _size.Width)
                 {
                     Unsafe.InitBlockUnaligned(target, filler, (uint)channels);
                 }
                 else
                 {
-                    Unsafe.CopyBlockUnaligned(target, line + w * Source.Strides[2], (uint)channels);
+                    Copy(line + w * _pitch.Pixel, target, channels);
                 }
             }
         }

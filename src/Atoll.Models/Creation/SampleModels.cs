@@ -43,7 +43,8 @@ public static class SampleModels
     public static IReadOnlyList<string> QuantizedNames => QuantizedModels.Names;
 
     /// <summary>True when <see cref="SampleModelOptions.Image"/> applies to the model.</summary>
-    public static bool HasImageSize(string name) => Find(name).Image is not null;
+    public static bool HasImageSize(string name) => Find(
+        QuantizedNames.Contains(name) ? QuantizedModels.BaseName(name) : name).Image is not null;
 
     /// <summary>Writes the model to <paramref name="path"/>; its folder is made when absent.</summary>
     /// <param name="progress">Gets the bytes of each tensor written; may throw to stop.</param>

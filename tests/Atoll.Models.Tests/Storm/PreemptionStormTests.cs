@@ -18,7 +18,7 @@ public sealed class PreemptionStormTests(ITestOutputHelper output)
     public static TheoryData<string, ShareMode> Cases()
     {
         var data = new TheoryData<string, ShareMode>();
-        foreach (var name in SampleModels.Names)
+        foreach (var name in SampleModels.Names.Concat(SampleModels.QuantizedNames))
         {
             data.Add(name, ShareMode.ResetLeave);
             data.Add(name, ShareMode.ResetPadding);

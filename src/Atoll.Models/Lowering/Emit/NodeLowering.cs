@@ -28,6 +28,7 @@ internal static class NodeLowerings
         IEnumerable<(string Operator, NodeLowering Lower)>[] fused =
         [
             ElementwiseLowering.Fused, MatrixLowering.Fused, ConvolutionLowering.Fused, DepthwiseLowering.Fused,
+            QuantizedProductLowering.Fused,
         ];
         return standard.SelectMany(f => f).Select(o => ("", o.Operator, o.Lower))
             .Concat(fused.SelectMany(f => f).Select(o => (Patterns.FusedDomain, o.Operator, o.Lower)))

@@ -29,15 +29,22 @@ internal static class PoolingLowering
 
     private static void Windows(GraphNode node, LoweringContext context, MakePool make)
     {
-        if (node.Outputs.Skip(1).Any(o => o is not null) || node.Out().Type != ElementType.Float32)
+        var isBytes = node.Is("MaxPool") && node.Out().Type is ElementType.UInt8 or ElementType.Int8;
+        if (node.Outputs.Skip(1).Any(o => o is not null) || (node.Out().Type != ElementType.Float32 && !isBytes))
         {
             throw new ModelException(ModelError.UnsupportedOperator,
-                $"{node} (opset {node.Opset}): only float pooling without the indices output is supported");
+                $"{node} (opset {node.Opset}): only pooling of floats, or of bytes by their maximum, without the indices output is supported");
         }
 
         var x = context.Image(node.Name, context.Input(node, 0));
         var shape = node.Out().Shape!;
         var window = WindowGeometry.Of(node, node.Attributes.Ints("kernel_shape"), x.Shape[2..], shape[2..]);
+        if (isBytes)
+        {
+            make = (name, from, to, w) => Quantization.MaximumPool(name, from, to, (w.KernelHeight, w.KernelWidth),
+                w.Plane(), x.Type == ElementType.Int8);
+        }
+
         if (window.Axes == 3)
         {
             Volume(node, context, x, (window, make));

@@ -1,3 +1,4 @@
+using Atoll.Devices;
 using Atoll.Kernels;
 
 namespace Atoll.Models;
@@ -13,6 +14,12 @@ internal static class QuantizedProductLowering
         ("QLinearMatMul", (node, context) => MatMul(node, context, new Places(0, 3, 2, 5, 1))),
         ("ConvInteger", (node, context) => Conv(node, context, new Places(0, 1, 2, 3, -1))),
         ("QLinearConv", (node, context) => Conv(node, context, new Places(0, 3, 2, 5, 1))),
+    ];
+
+    public static IEnumerable<(string Operator, NodeLowering Lower)> Fused =>
+    [
+        ("QLinearConvAdd", (node, context) => Conv(node, context, new Places(0, 3, 2, 5, 1))),
+        (QuantizedProductFusion.Name, FloatMatMul),
     ];
 
     private static ModelException Unsupported(GraphNode node, string why) =>
@@ -42,10 +49,10 @@ internal static class QuantizedProductLowering
         var scales = Scales(node, context, places, n);
         var y = context.Output(node, MemoryOrder.RowMajor, [rows, .. zeros.All, .. scales?.All ?? []],
             v => v.IsRowMajor);
-        var columns = Enumerable.Range(0, (int)k).Select(i => i * n).ToArray();
-        AddStep(node, context, new Product(rows, y.TryReshape([rows.Shape[0], n])!, zeros, scales,
-            binding => ByteRows.Of(binding.Ref(rows)), binding => binding.WeightsOf(weights).Packed(weights, null,
-                "bytes", () => PackedBytes.Pack(weights.Data, columns, 1, (int)n, IsSigned(weights.Type)))));
+        AddStep(node, context, new Product(rows, y.TryReshape([rows.Shape[0], n])!, zeros, scales)
+        {
+            Rows = binding => ByteRows.Of(binding.Ref(rows)), Pack = binding => PackMatrix(binding, weights),
+        });
     }
 
     private static bool IsSigned(ElementType type) => type == ElementType.Int8;
@@ -71,7 +78,13 @@ internal static class QuantizedProductLowering
         TensorView View(int input) => context.Densify($"{node.Name}.{input}", context.Input(node, input),
             MemoryOrder.RowMajor);
         var views = new RequantizedViews(View(1), View(4), View(6), View(7),
-            context.TryInput(node, 8) is null ? null : View(8));
+            context.TryInput(node, 8) is null ? null : View(8))
+        {
+            IsSigned = IsSigned(node.In(7)!.Type),
+            IsSignedResult = IsSigned(node.Out().Type),
+            Sum = node.IsFused("QLinearConvAdd") ? new SumViews(ResidualRows(node, context, columns), View(10), View(11),
+                View(12), View(13)) { IsSigned = IsSigned(node.In(9)!.Type) } : null,
+        };
         if (views.A.Type != ElementType.Float32 || views.A.ElementCount != 1 || views.Y.ElementCount != 1 ||
             (views.B.ElementCount != 1 && views.B.ElementCount != columns))
         {
@@ -84,26 +97,62 @@ internal static class QuantizedProductLowering
     private static void AddStep(GraphNode node, LoweringContext context, Product product)
     {
         var isSigned = IsSigned(node.In(0)!.Type);
-        var isSignedResult = IsSigned(node.Out().Type);
-        TensorRef? Ref(StorageBinding binding, TensorView? view) => view is null ? null : binding.Ref(view);
         context.Add(new LoweredStep
         {
             Name = node.Name,
-            Reads = [product.A, .. product.Zeros.All, .. product.Scales?.All ?? []],
+            Reads = [product.A, .. product.Zeros.All, .. product.Scales?.All ?? [], .. product.Floats?.All ?? []],
             Writes = [product.Y],
             Emit = b =>
             {
-                var scales = product.Scales is not { } s ? null
-                    : new Requantization(b.Ref(s.A), b.Ref(s.B),
-                        new ByteScale(b.Ref(s.Y), b.Ref(s.Zero), isSignedResult));
                 var zeros = new ByteProduct(isSigned, Ref(b, product.Zeros.A), Ref(b, product.Zeros.B))
                 {
                     Bias = Ref(b, product.Scales?.Bias),
-                    Requantization = scales,
+                    Requantization = product.Scales?.Bind(b),
+                    Dequantization = product.Floats?.Bind(b),
                 };
-                return [ByteMultiply.Create(node.Name, product.Rows(b), product.Pack(b), b.Ref(product.Y), zeros)];
+                return [product.Depthwise is { } make ? make(b, zeros)
+                    : ByteMultiply.Create(node.Name, product.Rows!(b), product.Pack!(b), b.Ref(product.Y), zeros)];
             },
         });
+    }
+
+    private static TensorRef? Ref(StorageBinding binding, TensorView? view) => view is null ? null : binding.Ref(view);
+
+    // A product with float results: inputs a, b, their zero points, their scales, the bias and the residual.
+    private static void FloatMatMul(GraphNode node, LoweringContext context)
+    {
+        var weights = Weights(node, new Places(0, 1, 2, 3, -1));
+        var a = context.Densify($"{node.Name}.a", context.Input(node, 0), MemoryOrder.RowMajor);
+        var (k, n) = (weights.Shape[0], weights.Shape[1]);
+        var rows = a.TryReshape([a.ElementCount / Math.Max(1, k), k])!;
+        var zeros = Zeros(node, context, new Places(0, 1, 2, 3, -1));
+        if (zeros.A is { ElementCount: > 1 } perRow && (a.Rank != 2 || perRow.ElementCount != rows.Shape[0]))
+        {
+            throw Unsupported(node, "no kernel takes these zero points of rows");
+        }
+
+        bool IsRows(TensorView v) => v.TryReshape([rows.Shape[0], n]) is { } flat && (flat.Strides[1] == 1 || n == 1);
+        var residual = context.TryInput(node, 7) is { } r
+            ? context.Densify($"{node.Name}.residual", r, MemoryOrder.RowMajor, IsRows) : null;
+        var floats = new FloatViews(context.Input(node, 4), context.Input(node, 5), context.TryInput(node, 6),
+            residual?.TryReshape([rows.Shape[0], n]))
+        {
+            Activation = FusedActivation.Read(node),
+        };
+        var y = context.Output(node, MemoryOrder.RowMajor, [rows, .. zeros.All, .. floats.All], IsRows);
+        AddStep(node, context, new Product(rows, y.TryReshape([rows.Shape[0], n])!, zeros, null)
+        {
+            Rows = binding => ByteRows.Of(binding.Ref(rows)),
+            Pack = binding => PackMatrix(binding, weights),
+            Floats = floats,
+        });
+    }
+
+    private static PackedBytes PackMatrix(StorageBinding binding, Tensor weights)
+    {
+        var (k, n) = (weights.Shape[0], weights.Shape[1]);
+        return binding.WeightsOf(weights).Packed(weights, null, "bytes", () => PackedBytes.Pack(weights.Data,
+            [.. Enumerable.Range(0, (int)k).Select(i => i * n)], 1, (int)n, IsSigned(weights.Type)));
     }
 
     // The patches under the window are the rows of a product, for each group of channels.
@@ -112,7 +161,9 @@ internal static class QuantizedProductLowering
         var weights = Weights(node, places);
         var x = context.Image(node.Name, context.Input(node, places.A));
         var groups = node.Attributes.Int("group", 1);
-        if (weights.Shape.Length is not (3 or 4) || groups > GroupsMax)
+        var isDepthwise = groups > 1 && weights.Shape[0] == groups && weights.Shape[1] == 1 && places.ScaleA >= 0 &&
+            (node.In(places.ZeroB) is null || node.In(places.ZeroB)!.IsConstant) && !node.IsFused("QLinearConvAdd");
+        if (weights.Shape.Length is not (3 or 4) || (groups > GroupsMax && !isDepthwise))
         {
             throw Unsupported(node, $"no kernel convolves {groups} groups of bytes in {weights.Shape.Length - 2} axes");
         }
@@ -121,24 +172,57 @@ internal static class QuantizedProductLowering
         var zeros = Zeros(node, context, places);
         var scales = Scales(node, context, places, weights.Shape[0]);
         var y = context.Output(node, MemoryOrder.ChannelsLast, [x, .. zeros.All, .. scales?.All ?? []],
-            v => ImageViews.Pixels(v) is var p && p.TryReshape([p.Shape[0] * p.Shape[1] * p.Shape[2], p.Shape[3]])
-                is not null && ImageViews.HasDenseChannels(v));
+            v => PixelRows(v) is not null);
+        if (isDepthwise)
+        {
+            Depthwise(node, context, (weights, window), new Product(ImageViews.Pixels(x), ImageViews.Pixels(y), zeros,
+                scales));
+            return;
+        }
+
         var (inputs, outputs) = (weights.Shape[1], weights.Shape[0] / groups);
+        var size = (Height: y.Rank == 3 ? 1 : (int)y.Shape[2], Width: (int)y.Shape[^1]);
         for (var group = 0; group < groups; group++)
         {
-            var (from, to) = (ImageViews.Pixels(x.Narrow(1, group * inputs, inputs)),
-                ImageViews.Pixels(y).TryReshape([y.Shape[0] * y.ElementCount / Math.Max(1, y.Shape[0] * y.Shape[1]),
-                    y.Shape[1]])!.Narrow(1, group * outputs, outputs));
-            var size = (Height: y.Rank == 3 ? 1 : (int)y.Shape[2], Width: (int)y.Shape[^1]);
+            var from = ImageViews.Pixels(x.Narrow(1, group * inputs, inputs));
+            var to = PixelRows(y)!.Narrow(1, group * outputs, outputs);
             var part = group;
-            AddStep(node, context, new Product(from, to, Part(zeros, group, outputs),
-                scales?.Part(group, outputs),
-                binding => ByteRows.Of(binding.Ref(from), (window.KernelHeight, window.KernelWidth), size,
+            AddStep(node, context, new Product(from, to, Part(zeros, group, outputs), scales?.Part(group, outputs))
+            {
+                Rows = binding => ByteRows.Of(binding.Ref(from), (window.KernelHeight, window.KernelWidth), size,
                     window.Plane()),
-                binding => binding.WeightsOf(weights).Packed(weights, null, $"byte convolution {part} of {groups}",
-                    () => PackConvolution(weights, part, (int)outputs))));
+                Pack = binding => binding.WeightsOf(weights).Packed(weights, null,
+                    $"byte convolution {part} of {groups}", () => PackConvolution(weights, part, (int)outputs)),
+            });
         }
     }
+
+    private static void Depthwise(GraphNode node, LoweringContext context, (Tensor Weights, WindowGeometry Window) filters,
+        Product product)
+    {
+        var (weights, window) = filters;
+        var zeros = node.In(5)?.Constant;
+        DepthwiseBytes Pack(StorageBinding binding) => binding.WeightsOf(weights).Packed(weights, zeros,
+            "depthwise bytes", () => DepthwiseBytes.Pack(weights.Data, zeros is null ? [] : zeros.Data,
+                IsSigned(weights.Type), window.KernelHeight, window.KernelWidth));
+        AddStep(node, context, product with
+        {
+            Depthwise = (binding, with) => ByteDepthwise.Create(node.Name, binding.Ref(product.A), Pack(binding),
+                binding.Ref(product.Y), window.Plane(), with),
+        });
+    }
+
+    // The residual of a convolution as rows of pixels.
+    private static TensorView ResidualRows(GraphNode node, LoweringContext context, long columns)
+    {
+        var view = context.Densify($"{node.Name}.residual", context.Input(node, 9), MemoryOrder.ChannelsLast,
+            v => PixelRows(v) is not null);
+        return PixelRows(view)!;
+    }
+
+    // (pixels of all images, channels), or null where the strides do not allow it.
+    private static TensorView? PixelRows(TensorView view) => ImageViews.HasDenseChannels(view)
+        ? ImageViews.Pixels(view).TryReshape([view.ElementCount / Math.Max(1, view.Shape[1]), view.Shape[1]]) : null;
 
     private static (TensorView? A, TensorView? B, TensorView[] All) Part(
         (TensorView? A, TensorView? B, TensorView[] All) zeros, int group, long outputs)
@@ -160,16 +244,65 @@ internal static class QuantizedProductLowering
     private sealed record Places(int A, int B, int ZeroA, int ZeroB, int ScaleA);
 
     private sealed record Product(TensorView A, TensorView Y, (TensorView? A, TensorView? B, TensorView[] All) Zeros,
-        RequantizedViews? Scales, Func<StorageBinding, ByteRows> Rows, Func<StorageBinding, PackedBytes> Pack);
+        RequantizedViews? Scales)
+    {
+        public Func<StorageBinding, ByteRows>? Rows { get; init; }
+
+        public Func<StorageBinding, PackedBytes>? Pack { get; init; }
+
+        public Func<StorageBinding, ByteProduct, CpuKernel>? Depthwise { get; init; }
+
+        public FloatViews? Floats { get; init; }
+    }
+
+    private sealed record FloatViews(TensorView A, TensorView B, TensorView? Bias, TensorView? Residual)
+    {
+        public Activation Activation { get; init; } = Activation.None;
+
+        public TensorView[] All => [.. new[] { A, B, Bias, Residual }.OfType<TensorView>()];
+
+        public Dequantization Bind(StorageBinding b) => new(b.Ref(A), b.Ref(B))
+        {
+            Bias = Ref(b, Bias), Residual = Ref(b, Residual), Activation = Activation,
+        };
+    }
+
+    /// <summary>A residual with scale and zero point, and those of the result.</summary>
+    private sealed record SumViews(TensorView Residual, TensorView Scale, TensorView Zero, TensorView ScaleY,
+        TensorView ZeroY)
+    {
+        public bool IsSigned { get; init; }
+    }
 
     private sealed record RequantizedViews(TensorView A, TensorView B, TensorView Y, TensorView Zero, TensorView? Bias)
     {
-        public TensorView[] All => [.. new[] { A, B, Y, Zero, Bias }.OfType<TensorView>()];
+        public bool IsSigned { get; init; }
+
+        public bool IsSignedResult { get; init; }
+
+        public SumViews? Sum { get; init; }
+
+        public TensorView[] All => [.. new[] { A, B, Y, Zero, Bias, Sum?.Residual, Sum?.Scale, Sum?.Zero, Sum?.ScaleY,
+            Sum?.ZeroY }.OfType<TensorView>()];
 
         public RequantizedViews Part(int group, long outputs) => this with
         {
             B = B.ElementCount > 1 ? B.Narrow(0, group * outputs, outputs) : B,
             Bias = Bias?.Narrow(0, group * outputs, outputs),
+            Sum = Sum is null ? null
+                : Sum with { Residual = Sum.Residual.Narrow(1, group * outputs, outputs) },
         };
+
+        public Requantization Bind(StorageBinding b)
+        {
+            var stored = new ByteScale(b.Ref(Y), b.Ref(Zero), IsSigned);
+            return Sum is null ? new Requantization(b.Ref(A), b.Ref(B), stored)
+                : new Requantization(b.Ref(A), b.Ref(B),
+                    new ByteScale(b.Ref(Sum.ScaleY), b.Ref(Sum.ZeroY), IsSignedResult))
+                {
+                    Sum = new QuantizedSum(stored, b.Ref(Sum.Residual),
+                        new ByteScale(b.Ref(Sum.Scale), b.Ref(Sum.Zero), Sum.IsSigned)),
+                };
+        }
     }
 }

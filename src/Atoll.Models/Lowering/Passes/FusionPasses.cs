@@ -4,7 +4,8 @@ namespace Atoll.Models;
 internal static class FusionPasses
 {
     /// <summary>What must be seen before constants are folded: weights that stay bytes.</summary>
-    public static void ApplyToQuantized(Graph graph) => Apply(graph, new QuantizedConvolutionFusion());
+    public static void ApplyToQuantized(Graph graph) => Apply(graph,
+        new QuantizedConvolutionFusion(), new QuantizedPoolFusion());
 
     /// <summary>
     /// Passes that need no concrete shapes and leave only standard operators; they make the constants that all

@@ -31,8 +31,7 @@ internal sealed class QuantizedProductFusion : GraphPass
             return false;
         }
 
-        List<GraphNode> old = [node, floats.Producer, product];
-        editor.Replace(old, new GraphNode
+        editor.Replace([node, floats.Producer!, product], new GraphNode
         {
             Name = node.Name,
             Operator = Name,

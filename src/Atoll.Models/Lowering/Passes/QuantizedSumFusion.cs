@@ -39,7 +39,7 @@ internal sealed class QuantizedSumFusion : GraphPass
         }
 
         var convolution = (first ?? second)!;
-        var fused = convolution.Copy([.. convolution.Inputs, .. convolution.Inputs.Count < 9 ? [(GraphValue?)null] : [],
+        var fused = convolution.Copy([.. convolution.Inputs.Take(8), convolution.In(8),
             residual.In(0), residual.In(1), residual.In(2), node.In(1), node.In(2)], "QLinearConvAdd");
         fused.Outputs[0] = node.Outputs[0];
         editor.Replace([.. old, add, add.In(mine)!.Producer!, convolution], fused);

@@ -152,6 +152,9 @@ public sealed partial class ServingHost : IAsyncDisposable
     public IReadOnlyList<(string Name, string Version, ModelState State, string Reason)> Models =>
         [.. _repository.Entries.Select(entry => (entry.Name, entry.Version, entry.State, entry.Reason))];
 
+    /// <summary>Ends when the memory of every model that was retired so far is free.</summary>
+    internal Task RetiredAsync() => _repository.RetiredAsync();
+
     /// <summary>
     /// Refuses new requests, waits for those in flight for at most the drain timeout, cancels what is left, then
     /// closes.

@@ -88,6 +88,9 @@ internal sealed class ModelRepository : IAsyncDisposable
         return ForgetAsync(entry, task);
     }
 
+    /// <summary>Ends when the memory of every model that was retired so far is free.</summary>
+    public Task RetiredAsync() => Task.WhenAll(_retiring.Values);
+
     public async ValueTask DisposeAsync() => await Task.WhenAll(_entries.Values.Concat(_retiring.Keys).Select(Retire));
 
     private async Task ForgetAsync(ModelEntry entry, Task task)

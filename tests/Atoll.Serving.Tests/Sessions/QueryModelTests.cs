@@ -95,6 +95,7 @@ public sealed class QueryModelTests : IAsyncLifetime
 
         await stop.CancelAsync();
         await asking;
+        await _host.RetiredAsync();
         Assert.Equal(2, _director.Models.Count);
         Assert.Same(
             _director.Models.Single(model => model.Name == "one"),

@@ -67,13 +67,23 @@ public sealed class CompiledModel : IDisposable
     public ModelStatistics Measure(IReadOnlyList<long[]>? inputShapes = null) => Plan(inputShapes).Statistics;
 
     /// <summary>
-    /// Bytes of plain constants on the device, held there once for all instances; 0 while none is there.
+    /// Bytes of constants on the device, held there once for all instances; 0 while none is there. What is packed for
+    /// kernels counts as before packing.
     /// </summary>
     public long ConstantBytesOn(Device device)
     {
         lock (_lock)
         {
-            return _weights.TryGetValue(device, out var weights) ? weights.PlainBytes : 0;
+            return _weights.TryGetValue(device, out var weights) ? Math.Max(WeightBytes, weights.PlainBytes) : 0;
+        }
+    }
+
+    /// <summary>The part of <see cref="ConstantBytesOn"/> that no client's budget counts.</summary>
+    public long PackedBytesOn(Device device)
+    {
+        lock (_lock)
+        {
+            return _weights.TryGetValue(device, out var weights) ? Math.Max(0, WeightBytes - weights.PlainBytes) : 0;
         }
     }
 

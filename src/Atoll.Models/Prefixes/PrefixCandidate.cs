@@ -11,7 +11,7 @@ public sealed class PrefixCandidate
         (Graph, Prints) = (graph, GraphFingerprints.Of(graph));
         foreach (var node in graph.Nodes.Where(node => node.Outputs is [not null, ..] && !IsRandom(node)))
         {
-            Cost.TryAdd(Prints[node.Outputs[0]!], CostOf(node));
+            Cost.TryAdd(Prints[node.Outputs[0]!], NodeCost.Of(node));
         }
     }
 
@@ -27,19 +27,6 @@ public sealed class PrefixCandidate
     {
         var all = Cost.Values.Sum();
         return all == 0 ? 0 : computations.Sum(print => Cost.GetValueOrDefault(print)) / all;
-    }
-
-    /// <summary>
-    /// Weights met per output position: a measure of work that needs no concrete batch. One more keeps nodes without
-    /// weights above nothing.
-    /// </summary>
-    private static double CostOf(GraphNode node)
-    {
-        var weights = node.Inputs.Sum(input => input?.Constant?.ElementCount ?? 0);
-        var positions = node.Operator == "Conv" && node.Outputs[0]!.Shape is { Length: > 2 } shape
-            ? shape.Skip(2).Aggregate(1L, (count, dim) => count * Math.Max(1, dim))
-            : 1;
-        return 1 + ((double)weights * positions);
     }
 
     private static bool IsRandom(GraphNode node) =>

@@ -4,7 +4,9 @@ using System.Security.Cryptography;
 
 namespace Atoll.Models;
 
-/// <summary>SHA-256 of type, shape and elements of tensors, computed once for each that is alive. Thread-safe.</summary>
+/// <summary>
+/// SHA-256 of type, shape and elements of tensors, computed once for each that is alive. Thread-safe.
+/// </summary>
 internal static class TensorFingerprint
 {
     private static readonly ConditionalWeakTable<Tensor, string> _known = [];

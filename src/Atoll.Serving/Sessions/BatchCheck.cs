@@ -18,7 +18,8 @@ internal static class BatchCheck
     {
         for (var member = 0; replica.Sizes[^1] >= 2 && member < unit.Members.Count; member++)
         {
-            if (unit.Members[member].IsBatched)
+            // What was checked as a part of the group before does not depend on who else comes.
+            if (unit.Members[member].IsBatched && unit.Earlier?.Members.Contains(unit.Members[member]) != true)
             {
                 await RequireIndependentAsync(unit, member, replica);
             }

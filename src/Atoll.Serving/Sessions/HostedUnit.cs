@@ -28,6 +28,11 @@ internal sealed class HostedUnit(
     /// <summary>Profile per device that it was measured on, kept also while it is not loaded there.</summary>
     public ConcurrentDictionary<string, LiveProfile> Profiles { get; } = [];
 
+    /// <summary>
+    /// The unit with the same prefix that this one replaces: its profile holds until batches have corrected it.
+    /// </summary>
+    public HostedUnit? Earlier { get; set; }
+
     /// <summary>Bytes that it takes on a device.</summary>
     public long MemoryBytes { get; set; }
 

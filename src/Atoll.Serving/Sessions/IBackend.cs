@@ -56,4 +56,10 @@ public sealed record ReplicaSource(ModelSource Source, ModelConfiguration Config
 
     /// <summary>Null for a model by itself.</summary>
     public PrefixPrograms? Shared { get; init; }
+
+    /// <summary>All that is compiled for it, each once.</summary>
+    public IReadOnlyList<CompiledModel> Programs => Shared is null
+        ? [Model!]
+        : [.. Shared.Suffixes.Select(suffix => suffix.Program).OfType<CompiledModel>().Append(Shared.Prefix)
+            .Distinct()];
 }

@@ -11,7 +11,9 @@ internal sealed class LiveSession
     /// <summary>Seconds over which goodput is smoothed.</summary>
     private const double GoodputMemory = 5;
 
-    /// <summary>A request's number within its session has so many bits; the session's own number is above them.</summary>
+    /// <summary>
+    /// A request's number within its session has so many bits; the session's own number is above them.
+    /// </summary>
     private const int OrderShift = 40;
 
     private static long _sessions;

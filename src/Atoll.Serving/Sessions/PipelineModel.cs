@@ -14,13 +14,17 @@ internal sealed class PipelineModel : IServedModel
     private readonly TimeProvider _clock;
 
     public PipelineModel(
-        SessionDirector director, PipelineSpec spec, IReadOnlyList<StageSession> stages, TimeProvider clock)
+        SessionDirector director, PipelineSpec spec, IReadOnlyList<StageSession> stages, TimeProvider clock,
+        ModelMetadata? metadata = null)
     {
         (_director, Spec, Stages, _clock) = (director, spec, stages, clock);
-        Metadata = PipelineTensors.Describe(spec, stages);
+        Metadata = metadata ?? PipelineTensors.Describe(spec, stages);
     }
 
     public PipelineSpec Spec { get; }
+
+    /// <summary>Models that are served for this query alone, and go with it.</summary>
+    public IReadOnlyList<IServedModel> Parts { get; set; } = [];
 
     /// <summary>In an order in which each stage comes after those that it waits for.</summary>
     public IReadOnlyList<StageSession> Stages { get; }
@@ -59,7 +63,14 @@ internal sealed class PipelineModel : IServedModel
         return outcome;
     }
 
-    public ValueTask DisposeAsync() => _director.RemoveAsync(this);
+    public async ValueTask DisposeAsync()
+    {
+        await _director.RemoveAsync(this);
+        foreach (var part in Parts)
+        {
+            await part.DisposeAsync();
+        }
+    }
 
     /// <summary>A span in timestamps of the clock.</summary>
     internal long TicksOf(TimeSpan time) => (long)(time.TotalSeconds * _clock.TimestampFrequency);

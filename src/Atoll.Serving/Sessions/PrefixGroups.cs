@@ -67,9 +67,13 @@ internal sealed class PrefixGroups(double leastShare)
                 Rent(prefix.Fingerprint, prefix.Graph),
                 [.. prefix.Members.Zip(members, (member, model) => SuffixOf(
                     member, model, graph => Rent($"{prefix.Fingerprint} {member.Fingerprint}", graph)))]);
+            var earlier = members.Select(model => model.Unit).FirstOrDefault(unit => unit.Name == name);
             return new HostedUnit(
                 name, members, members[0].Configuration with { MaxBatchSize = rows },
-                new UnitPrograms(new ModelSource(name, "1", name, null), null, programs, () => Return(rented)));
+                new UnitPrograms(new ModelSource(name, "1", name, null), null, programs, () => Return(rented)))
+            {
+                Earlier = earlier,
+            };
         }
         catch (ModelException)
         {

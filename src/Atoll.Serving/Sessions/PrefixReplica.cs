@@ -30,9 +30,8 @@ internal sealed class PrefixReplica : IReplica
     public IReadOnlyList<int> Sizes { get; }
 
     /// <summary>The weights of the prefix count once, whatever the number of models.</summary>
-    public long MemoryBytes => _slots.Sum(slots => slots?.OwnBytes ?? 0) + _programs.Suffixes
-        .Select(suffix => suffix.Program).OfType<CompiledModel>().Append(_programs.Prefix).Distinct()
-        .Sum(program => program.ConstantBytesOn(_device));
+    public long MemoryBytes => _slots.Sum(slots => slots?.OwnBytes ?? 0) +
+        _source.Programs.Sum(program => program.ConstantBytesOn(_device));
 
     public static async Task<PrefixReplica> CreateAsync(
         Device device, ReplicaSource source, CancellationToken cancellation)

@@ -97,11 +97,21 @@ public sealed partial class SessionDirector : IAsyncDisposable
         var options = new CompileOptions { Limits = limits, PlanCacheCapacity = sizes + 1 };
         var compiled = ModelCompiler.Compile(graph, options);
         var whole = new WholeModel(compiled, options, _grouping.CandidateOf(graph, compiled));
+        var model = new HostedModel(source, configuration, whole, (_clock, _origin));
         try
         {
             SessionChecks.Require(source, configuration, whole, _devices);
-            return await HostAsync(
-                new HostedModel(source, configuration, whole, (_clock, _origin)), cancellationToken);
+            return await HostAsync(model, cancellationToken);
+        }
+        catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
+        {
+            whole.Dispose();
+            if (await LoadStagedAsync(model, graph, (source, configuration), cancellationToken) is { } staged)
+            {
+                return staged;
+            }
+
+            throw;
         }
         catch
         {
@@ -137,52 +147,6 @@ public sealed partial class SessionDirector : IAsyncDisposable
             Rate = group.Sessions.Sum(session => rates.GetValueOrDefault(session.Name)),
         });
         return packing.Capacity([.. loads]);
-    }
-
-    /// <summary>Serves a query over models that are loaded already.</summary>
-    /// <exception cref="ServingException">A model is missing, tensors do not fit, or the objective is too short.
-    /// </exception>
-    public async Task<IServedModel> LoadQueryAsync(PipelineSpec spec, CancellationToken cancellationToken)
-    {
-        PipelineModel query;
-        lock (_lock)
-        {
-            query = new PipelineModel(this, spec, PipelineLoader.Open(
-                spec, SessionPlanning.Newest(_models), _devices, Options), _clock);
-            _queries.Add(query);
-        }
-
-        try
-        {
-            await PlanAsync("a query came", cancellationToken);
-        }
-        catch
-        {
-            await RemoveAsync(query);
-            throw;
-        }
-
-        return query;
-    }
-
-    /// <summary>Serves the query no more.</summary>
-    internal async ValueTask RemoveAsync(PipelineModel query)
-    {
-        lock (_lock)
-        {
-            _queries.Remove(query);
-            foreach (var stage in query.Stages)
-            {
-                stage.Model.Close(stage.Session);
-            }
-        }
-
-        await ReplanAsync("a query left");
-        foreach (var stage in query.Stages)
-        {
-            stage.Session.Serve([]);
-            stage.Session.Abandon($"query '{query.Spec.Name}' is unloaded");
-        }
     }
 
     /// <summary>Loads and serves a model; owns it from then on.</summary>

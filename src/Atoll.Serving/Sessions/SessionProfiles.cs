@@ -4,11 +4,21 @@ namespace Atoll.Serving;
 internal static class SessionProfiles
 {
     /// <summary>
-    /// The file `NAME.profile` beside the model, where it covers every batch size that the replica has; else null.
+    /// The profile of the group that this one replaces, or the file `NAME.profile` beside a model, where it covers
+    /// every
+    /// batch size that the replica has; else null.
     /// </summary>
     /// <exception cref="ServingException">The file is there and is no profile.</exception>
     public static BatchProfile? Read(HostedUnit unit, IReplica replica, string device)
     {
+        if (unit.Earlier?.Profiles.GetValueOrDefault(device)?.ForPlanning is { } earlier &&
+            earlier.Points.Select(point => point.Batch).SequenceEqual(replica.Sizes))
+        {
+            return new BatchProfile(
+                unit.Name, device, [.. earlier.Points.Select(p => p with { MemoryBytes = replica.MemoryBytes })],
+                earlier.Options);
+        }
+
         if (unit.Members is not [var model])
         {
             return null;

@@ -46,7 +46,8 @@ public sealed class SimulatedBackend(
         {
             Interlocked.Add(ref _inUse, -memory);
             throw new DeviceException(DeviceError.OutOfMemory,
-                $"'{source.Source.Name}' takes {memory} bytes on simulated device '{name}' of {MemoryBytes}, of which " +
+                $"'{source.Source.Name}' takes {memory} bytes on simulated device '{name}' of {MemoryBytes}, of " +
+                    $"which " +
                 $"{Interlocked.Read(ref _inUse)} are in use");
         }
 

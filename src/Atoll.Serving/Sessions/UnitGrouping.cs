@@ -127,6 +127,7 @@ internal sealed partial class UnitGrouping(double leastShare, UnitPlacement plac
     private void Adopt(HostedUnit unit, IReadOnlyList<HostedModel> hosted)
     {
         HostedUnit[] before = [.. unit.Members.Select(model => model.Unit).Where(old => old != unit).Distinct()];
+        unit.Earlier = null;
         foreach (var model in unit.Members)
         {
             model.Unit = unit;

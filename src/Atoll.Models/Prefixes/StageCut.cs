@@ -5,9 +5,19 @@ namespace Atoll.Models;
 /// <param name="Sources">Of each input: the stage that makes it, or null where it is an input of the whole.</param>
 public sealed record GraphStage(Graph Graph, IReadOnlyList<int?> Sources);
 
+/// <summary>What stages have about equally much of.</summary>
+public enum StageBalance
+{
+    /// <summary>So that none makes the others wait.</summary>
+    Work,
+
+    /// <summary>So that none needs much more memory than the others.</summary>
+    Weights,
+}
+
 /// <summary>
-/// Cuts a graph into consecutive stages of about equal work, where few bytes cross: for models that no device can hold
-/// whole.
+/// Cuts a graph into consecutive stages of about equal work or weights, where few bytes cross: for models that no device
+/// can hold whole.
 /// </summary>
 public static class StageCut
 {
@@ -20,7 +30,8 @@ public static class StageCut
     /// </summary>
     /// <param name="graph">As read, shapes inferred.</param>
     /// <param name="stages">At least 2.</param>
-    public static IReadOnlyList<GraphStage>? Split(Graph graph, int stages)
+    /// <param name="balance">What the stages have about equally much of.</param>
+    public static IReadOnlyList<GraphStage>? Split(Graph graph, int stages, StageBalance balance)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(stages, 2);
         if (graph.Nodes.Exists(node => node.CaptureCount > 0))
@@ -31,7 +42,7 @@ public static class StageCut
         var made = graph.Nodes.Index()
             .SelectMany(node => node.Item.Outputs.OfType<GraphValue>().Select(value => (value, node.Index)))
             .Where(pair => !pair.value.IsConstant).ToDictionary(pair => pair.value, pair => pair.Index);
-        if (!graph.Outputs.TrueForAll(made.ContainsKey) || Ends(graph, made, stages) is not { } ends)
+        if (!graph.Outputs.TrueForAll(made.ContainsKey) || Ends(graph, made, (stages, balance)) is not { } ends)
         {
             return null;
         }
@@ -60,14 +71,18 @@ public static class StageCut
     }
 
     /// <summary>The last node of each stage; null when a place for a cut is missing.</summary>
-    private static int[]? Ends(Graph graph, Dictionary<GraphValue, int> made, int stages)
+    private static int[]? Ends(
+        Graph graph, Dictionary<GraphValue, int> made, (int Stages, StageBalance Balance) wanted)
     {
+        var stages = wanted.Stages;
         var crossing = CrossingBytes(graph, made);
         var work = new double[graph.Nodes.Count];
         var sum = 0.0;
         for (var i = 0; i < work.Length; i++)
         {
-            work[i] = sum += NodeCost.Of(graph.Nodes[i]);
+            work[i] = sum += wanted.Balance == StageBalance.Work
+                ? NodeCost.Of(graph.Nodes[i])
+                : NodeCost.Weights(graph.Nodes[i]) + 1;
         }
 
         var ends = new int[stages];

@@ -1,6 +1,5 @@
 using Atoll.Devices;
 using Atoll.Models;
-using Microsoft.Extensions.Logging;
 
 namespace Atoll.Serving;
 
@@ -59,29 +58,33 @@ public sealed partial class SessionDirector
     }
 
     /// <summary>
-    /// A model that no device can hold, in as few stages as fit the devices, one on each; null where none do.
+    /// A model that no device can hold, in as few stages as fit the devices, one on each.
     /// </summary>
-    private async Task<IServedModel?> LoadStagedAsync(
+    /// <param name="refusal">Why no device can hold it.</param>
+    private async Task<IServedModel> LoadStagedAsync(
         HostedModel whole, Graph graph, (ModelSource Source, ModelConfiguration Configuration) model,
-        CancellationToken cancellation)
+        DeviceException refusal, CancellationToken cancellation)
     {
+        var why = refusal.Message;
         var most = _devices.Count(device => SessionPlanning.MayRun(whole.Alone, device));
-        for (var count = 2; count <= most; count++)
+        var ways = Enumerable.Range(2, Math.Max(0, most - 1))
+            .SelectMany(count => Enum.GetValues<StageBalance>().Select(balance => (count, balance)));
+        foreach (var way in ways)
         {
             try
             {
-                if (StagePlan.Of(graph, whole, model, count) is { } plan)
+                if (StagePlan.Of(graph, whole, model, way) is { } plan)
                 {
                     return await LoadStagedAsync(plan, whole.Whole.Options, cancellation);
                 }
             }
             catch (Exception e) when (e is DeviceException or ModelException or ServingException)
             {
-                LogUnstaged(whole.Name, count, e.Message);
+                why += $"; in {way.count} stages of equal {way.balance}: {e.Message}";
             }
         }
 
-        return null;
+        throw new DeviceException(refusal.Error, why);
     }
 
     private async Task<IServedModel> LoadStagedAsync(
@@ -125,8 +128,4 @@ public sealed partial class SessionDirector
             plan.DisposeUnused(used);
         }
     }
-
-    [LoggerMessage(EventId = 34, Level = LogLevel.Information,
-        Message = "Model {Model} fits no device, and not in {Stages} stages: {Reason}")]
-    private partial void LogUnstaged(string model, int stages, string reason);
 }

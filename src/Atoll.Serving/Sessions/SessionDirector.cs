@@ -106,12 +106,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
         catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
         {
             whole.Dispose();
-            if (await LoadStagedAsync(model, graph, (source, configuration), cancellationToken) is { } staged)
-            {
-                return staged;
-            }
-
-            throw;
+            return await LoadStagedAsync(model, graph, (source, configuration), e, cancellationToken);
         }
         catch
         {

@@ -25,9 +25,10 @@ internal sealed class StagePlan
     /// <summary>The model in so many stages; null where it cannot be cut.</summary>
     /// <exception cref="ModelException">A stage cannot be compiled.</exception>
     public static StagePlan? Of(
-        Graph graph, HostedModel whole, (ModelSource Source, ModelConfiguration Configuration) model, int count)
+        Graph graph, HostedModel whole, (ModelSource Source, ModelConfiguration Configuration) model,
+        (int Count, StageBalance Balance) cutting)
     {
-        if (StageCut.Split(graph, count) is not { } cut)
+        if (StageCut.Split(graph, cutting.Count, cutting.Balance) is not { } cut)
         {
             return null;
         }

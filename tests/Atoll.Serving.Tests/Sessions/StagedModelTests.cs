@@ -59,8 +59,9 @@ public sealed class StagedModelTests : IDisposable
         using var second = Device("two", 100_000);
         await using var director = Director(first, second);
 
-        await Assert.ThrowsAsync<DeviceException>(() => LoadAsync(director));
+        var refused = await Assert.ThrowsAsync<DeviceException>(() => LoadAsync(director));
 
+        Assert.Contains("in 2 stages of equal Work: ", refused.Message);
         Assert.All(director.Status.Devices, device => Assert.Equal(0, device.MemoryInUseBytes));
         Assert.Empty(director.Models);
     }

@@ -20,6 +20,8 @@ public sealed class CompiledGraphTests(ITestOutputHelper output)
 
     public static TheoryData<string> Names => [.. Networks.Keys];
 
+    internal static Graph Network(string name, int seed) => Networks[name](seed);
+
     [Theory]
     [MemberData(nameof(Names))]
     public void Compiled_network_equals_the_reference(string name)

@@ -12,7 +12,7 @@ internal static class OnnxRuntimePeer
 
     private static string Folder => Environment.GetEnvironmentVariable("ATOLL_PEER") ?? "/opt/peer";
 
-    private static string Script => Path.Combine(RepositoryRoot(), "tests", "peer", "ort-run.mjs");
+    private static string Script(string name) => Path.Combine(RepositoryRoot(), "tests", "peer", name);
 
     /// <summary>Skips the calling test, with the reason, where node or ONNX Runtime is absent.</summary>
     public static void SkipIfAbsent()
@@ -42,9 +42,38 @@ internal static class OnnxRuntimePeer
             var described = runs.Select((inputs, i) =>
                 inputs.Select((input, j) => Save(folder, $"in{i}-{j}.bin", input)).ToList());
             File.WriteAllText(job, JsonSerializer.Serialize(new { runs = described }));
-            Execute(modelPath, job, folder.FullName);
+            Execute(Script("ort-run.mjs"), modelPath, job, folder.FullName);
             using var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder.FullName, "result.json")));
             return [.. result.RootElement.GetProperty("runs").EnumerateArray().Select(ReadRun)];
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>
+    /// Runs each model once, all in one process. An answer is the outputs in the graph's order, or why there are none.
+    /// </summary>
+    public static List<(Tensor[] Outputs, string? Error)> RunAll(
+        IReadOnlyList<(byte[] Model, IReadOnlyDictionary<string, Tensor> Inputs)> cases)
+    {
+        var folder = Directory.CreateTempSubdirectory("atoll-peer-");
+        try
+        {
+            var described = cases.Select((c, i) =>
+            {
+                var model = Path.Combine(folder.FullName, $"{i}.onnx");
+                File.WriteAllBytes(model, c.Model);
+                return new { model, inputs = c.Inputs.Select((v, j) => Save(folder, $"in{i}-{j}.bin", v)).ToList() };
+            });
+            var job = Path.Combine(folder.FullName, "job.json");
+            File.WriteAllText(job, JsonSerializer.Serialize(new { cases = described }));
+            Execute(Script("ort-batch.mjs"), job, folder.FullName);
+            using var result = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder.FullName, "result.json")));
+            return [.. result.RootElement.GetProperty("cases").EnumerateArray().Select(c =>
+                c.TryGetProperty("error", out var error) ? ([], error.GetString()!)
+                : (c.GetProperty("outputs").EnumerateArray().Select(ReadOutput).ToArray(), (string?)null))];
         }
         finally
         {
@@ -78,18 +107,17 @@ internal static class OnnxRuntimePeer
 
     private static Dictionary<string, Tensor> ReadRun(JsonElement run) => run.EnumerateArray().ToDictionary(
         output => output.GetProperty("name").GetString()!,
-        output => new Tensor(
-            FromPeerName(output.GetProperty("type").GetString()!),
-            [.. output.GetProperty("dims").EnumerateArray().Select(d => d.GetInt64())],
-            File.ReadAllBytes(output.GetProperty("file").GetString()!)));
+        ReadOutput);
 
-    private static void Execute(string modelPath, string job, string outFolder)
+    private static Tensor ReadOutput(JsonElement output) => new(
+        FromPeerName(output.GetProperty("type").GetString()!),
+        [.. output.GetProperty("dims").EnumerateArray().Select(d => d.GetInt64())],
+        File.ReadAllBytes(output.GetProperty("file").GetString()!));
+
+    private static void Execute(params string[] arguments)
     {
         var start = new ProcessStartInfo("node") { RedirectStandardError = true, RedirectStandardOutput = true };
-        start.ArgumentList.Add(Script);
-        start.ArgumentList.Add(modelPath);
-        start.ArgumentList.Add(job);
-        start.ArgumentList.Add(outFolder);
+        Array.ForEach(arguments, start.ArgumentList.Add);
         start.Environment["ATOLL_PEER"] = Folder;
         using var process = Process.Start(start) ?? throw new InvalidOperationException("node did not start");
         var errors = process.StandardError.ReadToEndAsync();
@@ -97,10 +125,10 @@ internal static class OnnxRuntimePeer
         if (!process.WaitForExit(TimeLimit))
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"ONNX Runtime took longer than {TimeLimit} on '{modelPath}'");
+            Assert.Fail($"ONNX Runtime took longer than {TimeLimit} on '{arguments[1]}'");
         }
 
-        Assert.True(process.ExitCode == 0, $"ONNX Runtime refused '{modelPath}': {errors.Result}{output.Result}");
+        Assert.True(process.ExitCode == 0, $"ONNX Runtime refused '{arguments[1]}': {errors.Result}{output.Result}");
     }
 
     private static string PeerName(ElementType type) => type switch

@@ -34,7 +34,7 @@ public static class OperatorTable
         .. ReductionOperators.All,
         .. NormalizationOperators.All, .. MatrixOperators.All, .. ConvolutionOperators.All, .. PoolingOperators.All,
         .. SortingOperators.All, .. ScatterOperators.All, .. ResizeOperators.All, .. QuantizationOperators.All,
-        .. RecurrentOperators.All, .. SamplingOperators.All, .. LossOperators.All, .. RandomOperators.All,
+        .. RecurrentOperators.All, .. SamplingOperators.All, .. ImageOperators.All, .. LossOperators.All, .. RandomOperators.All,
         .. SignalOperators.All, .. TrainingOperators.All, .. EinsumOperator.All, .. SelectionOperators.All,
         .. StringOperators.All, .. SequenceOperators.All, .. OptionalOperators.All, .. IfOperator.All,
         .. LoopOperator.All, .. ScanOperator.All, .. SequenceMapOperator.All, .. DataDependentOperators.All,

@@ -7,6 +7,9 @@ internal static class PoolingOperators
     [
         new("MaxPool", InferPool, MaxPool) { OutputsMax = 2, IsHeavy = true },
         new("AveragePool", InferPool, AveragePool) { IsHeavy = true },
+        new("LpPool", InferPool, LpPool) { IsHeavy = true },
+        new("GlobalLpPool", InferGlobal, call =>
+            [Global(call, values => Norm(call, values.ToArray().Sum(v => Powered(call, v))))]),
         new("GlobalAveragePool", InferGlobal, call =>
             [Global(call, values => values.ToArray().Average())]) { SinceOpset = 1 },
         new("GlobalMaxPool", InferGlobal, call => [Global(call, values => values.ToArray().Max())]) { SinceOpset = 1 },
@@ -143,31 +146,12 @@ internal static class PoolingOperators
         {
             for (var tap = 0; tap < taps; tap++)
             {
-                var offset = OffsetOf(window, own, o, tap);
+                var offset = window.OffsetOf(own, o, tap);
                 for (var plane = 0; offset >= 0 && plane < planes; plane++)
                 {
                     action(plane * outputs + o, plane, (offset, size));
                 }
             }
         }
-    }
-
-    private static int OffsetOf(SpatialWindow window, long[] own, long output, long tap)
-    {
-        var offset = 0L;
-        for (var axis = window.Rank - 1; axis >= 0; axis--)
-        {
-            var at = output % window.Output[axis] * window.Strides[axis] +
-                tap % window.Kernel[axis] * window.Dilations[axis] -
-                window.PadsBegin[axis];
-            if (at < 0 || at >= window.Input[axis])
-            {
-                return -1;
-            }
-            offset += at * own[axis];
-            output /= window.Output[axis];
-            tap /= window.Kernel[axis];
-        }
-        return (int)offset;
     }
 }

@@ -35,10 +35,6 @@ internal static class QuantizationOperators
     public static Func<int, int> ScaleIndex(OperatorCall call, long[] shape, int scaleInput = 1)
     {
         var scale = call.Shape(scaleInput)!;
-        if (call.Attributes.Int("block_size") != 0)
-        {
-            throw call.Fail(ModelError.UnsupportedOperator, "quantization in blocks is not supported");
-        }
         if (scale.Aggregate(1L, (a, b) => a * b) == 1)
         {
             return _ => 0;
@@ -55,8 +51,17 @@ internal static class QuantizationOperators
         : call.Attributes.Int("output_dtype") is var type and not 0 ? (ElementType)type
         : ElementType.UInt8;
 
+    private static void RefuseBlocks(OperatorCall call)
+    {
+        if (call.Attributes.Int("block_size") != 0)
+        {
+            throw call.Fail(ModelError.UnsupportedOperator, "quantization in blocks is not supported");
+        }
+    }
+
     private static void InferQuantize(OperatorCall call)
     {
+        RefuseBlocks(call);
         Range(call, Target(call));
         call.Set(0, Target(call), call.Shape(0));
     }
@@ -78,6 +83,7 @@ internal static class QuantizationOperators
 
     private static void InferDequantize(OperatorCall call)
     {
+        RefuseBlocks(call);
         Range(call, call.Type(0));
         call.Set(0, call.Type(1), call.Shape(0));
     }

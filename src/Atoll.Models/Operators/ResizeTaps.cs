@@ -80,7 +80,8 @@ internal sealed record ResizeMapping
             var distance = Math.Abs(at.X - (at.First + k)) * at.Shrink;
             weights[k] = Mode == "linear" ? Math.Max(0, 1 - distance) : Cubic(distance);
             var isInside = at.First + k >= 0 && at.First + k < taps.Input;
-            weights[k] = isInside || !(ExcludeOutside || at.Shrink < 1) ? weights[k] : 0;
+            // A widened filter sees the border's elements repeated, as a narrow one does.
+            weights[k] = isInside || !ExcludeOutside ? weights[k] : 0;
         }
         var sum = ExcludeOutside || at.Shrink < 1 ? weights.Sum() : 1;
         for (var k = 0; k < weights.Length; k++)

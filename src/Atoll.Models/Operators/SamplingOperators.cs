@@ -1,6 +1,6 @@
 namespace Atoll.Models;
 
-/// <summary>GridSample: values of an image at points given in the range -1 to 1, interpolated.</summary>
+/// <summary>GridSample: values of an image or volume at points given in the range -1 to 1, interpolated.</summary>
 internal static class SamplingOperators
 {
     public static IEnumerable<OperatorDefinition> All =>
@@ -11,40 +11,48 @@ internal static class SamplingOperators
 
     private static void InferGrid(OperatorCall call)
     {
-        call.RequireRank(0, 4, 4);
-        call.RequireRank(1, 4, 4);
-        var (x, grid) = (call.Shape(0) ?? [-1, -1, -1, -1], call.Shape(1) ?? [-1, -1, -1, 2]);
-        if (grid[3] is not (2 or -1) || (x[0] >= 0 && grid[0] >= 0 && x[0] != grid[0]))
+        call.RequireRank(0, 4, 5);
+        call.RequireRank(1, 4, 5);
+        var rank = (call.Shape(0) ?? call.Shape(1))?.Length ?? 4;
+        var (x, grid) = (call.Shape(0) ?? Unknown(rank, -1), call.Shape(1) ?? Unknown(rank, rank - 2));
+        if (grid.Length != x.Length || (grid[^1] != rank - 2 && grid[^1] != -1) ||
+            (x[0] >= 0 && grid[0] >= 0 && x[0] != grid[0]))
         {
-            throw call.Fail(ModelError.InvalidShape, "the grid is not two coordinates for each image's points");
+            throw call.Fail(ModelError.InvalidShape, "the grid is not a coordinate per axis for each image's points");
         }
-        GridSampling.Of(call);
-        call.Set(0, call.Type(0), [x[0], x[1], grid[1], grid[2]]);
+        if (GridSampling.Of(call).Mode == "cubic" && rank != 4)
+        {
+            throw call.Fail(ModelError.InvalidAttribute, "cubic sampling is of images of two axes");
+        }
+        call.Set(0, call.Type(0), [x[0], x[1], .. grid[1..^1]]);
     }
+
+    private static long[] Unknown(int rank, long last) => [.. Enumerable.Repeat(-1L, rank - 1), last];
 
     private static Tensor[] Sample(OperatorCall call)
     {
         var (x, grid, shape) = (WideTensor.Of(call, 0), WideTensor.Of(call, 1), call.Input(0).Shape);
         var sampling = GridSampling.Of(call);
         var output = call.OutputShape();
-        var points = (int)(output[2] * output[3]);
-        var (width, height, channels) = ((int)shape[3], (int)shape[2], (int)shape[1]);
+        var (points, size, axes) = (WideTensor.Count(output[2..]), WideTensor.Count(shape[2..]), shape.Length - 2);
+        var strides = StridedWalk.RowMajor(shape[2..]);
+        var channels = (int)shape[1];
         var result = new double[WideTensor.Count(output)];
         for (var i = 0; i < output[0] * points; i++)
         {
-            var (columns, rows) = (sampling.Axis(grid[2 * i], width), sampling.Axis(grid[2 * i + 1], height));
+            // A point's coordinates come in the order x, y, z: the last axis first.
+            List<(long Offset, double Weight)> taps = [(0, 1)];
+            for (var axis = 0; axis < axes; axis++)
+            {
+                var along = sampling.Axis(grid[(axes * i) + axes - 1 - axis], (int)shape[2 + axis]);
+                taps = [.. taps.SelectMany(t => along.Where(a => a.Index >= 0)
+                    .Select(a => (t.Offset + (a.Index * strides[axis]), t.Weight * a.Weight)))];
+            }
             for (var c = 0; c < channels; c++)
             {
-                var plane = (i / points * channels + c) * width * height;
-                var sum = 0.0;
-                foreach (var (row, rowWeight) in rows)
-                {
-                    foreach (var (column, weight) in columns)
-                    {
-                        sum += row < 0 || column < 0 ? 0 : rowWeight * weight * x[plane + row * width + column];
-                    }
-                }
-                result[(i / points * channels + c) * points + i % points] = sum;
+                var plane = (i / points * channels + c) * size;
+                result[(i / points * channels + c) * points + i % points] =
+                    taps.Sum(t => t.Weight * x[plane + t.Offset]);
             }
         }
         return [WideTensor.Narrow(call, result, output, call.Type(0))];

@@ -54,6 +54,26 @@ public sealed record SpatialWindow
     public long Extent(int axis) => checked((Kernel[axis] - 1) * Dilations[axis] + 1);
 
     /// <summary>
+    /// Where in the input, of these strides, an element of a window lies; -1 for one in the pads.
+    /// </summary>
+    public int OffsetOf(long[] own, long output, long tap)
+    {
+        var offset = 0L;
+        for (var axis = Rank - 1; axis >= 0; axis--)
+        {
+            var at = output % Output[axis] * Strides[axis] + tap % Kernel[axis] * Dilations[axis] - PadsBegin[axis];
+            if (at < 0 || at >= Input[axis])
+            {
+                return -1;
+            }
+            offset += at * own[axis];
+            output /= Output[axis];
+            tap /= Kernel[axis];
+        }
+        return (int)offset;
+    }
+
+    /// <summary>
     /// An attribute of one number per axis, all of them <paramref name="missing"/> when it is absent.
     /// </summary>
     public static long[] List(OperatorCall call, string attribute, int count, long missing, long least)

@@ -38,6 +38,31 @@ public sealed class NewerOpsetPeerTests(ITestOutputHelper output)
         Assert.True(compared > cases.Count * 3 / 4, $"ONNX Runtime ran only {compared} of {cases.Count} cases");
     }
 
+    [Fact]
+    public void What_is_not_had_is_refused_by_name_and_operator_set()
+    {
+        foreach (var (name, opset, make) in NewerOpsetCases.Refused)
+        {
+            var builder = new GraphBuilder(1) { Opset = opset };
+            var refused = Record.Exception(() => builder.Build(make(builder))) as ModelException;
+            Assert.True(refused is not null, $"{name} was taken");
+            Assert.Contains(name, refused.Message, StringComparison.Ordinal);
+            Assert.Contains($"opset {opset}", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>A filter widened for shrinking sees the border repeated.</summary>
+    [Fact]
+    public void Resize_with_antialias_gives_the_standards_example()
+    {
+        var builder = new GraphBuilder(1) { Opset = 18 };
+        var graph = builder.Build(builder.Op("Resize", [("mode", "linear"), ("antialias", 1L)],
+            builder.Input(1, 1, 4, 4), null, builder.Of(Tensor.Float([4], [1, 1, 0.6f, 0.6f]))));
+        var image = Tensor.Float([1, 1, 4, 4], [.. Enumerable.Range(1, 16).Select(i => (float)i)]);
+        TensorAssert.Close(Tensor.Float([1, 1, 2, 2], [2.875f, 4.5f, 9.375f, 11]),
+            ReferenceInterpreter.Run(graph, [image])[0], 1e-6, 0, "antialias");
+    }
+
     private static string? Fault(Item item, Tensor[] expected, CpuDevice device)
     {
         try

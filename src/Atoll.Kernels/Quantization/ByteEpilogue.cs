@@ -16,6 +16,9 @@ internal unsafe struct PanelTerms
     public fixed float Scales[PackedBytes.Width];
     public fixed float Shifts[PackedBytes.Width];
 
+    /// <summary>Of the result, of the sums as if stored, and of the residual.</summary>
+    public ByteRange Range, Stored, Residual;
+
     /// <summary>Where a result narrower than a register is made.</summary>
     public fixed float Narrow[ByteLanes.Count];
 }
@@ -75,6 +78,12 @@ internal sealed unsafe class ByteEpilogue
         }
 
         PrepareScales(first, columns, terms);
+        if (_product.Requantization is { } to)
+        {
+            terms->Range = ByteRange.Of(to.To, to.Low, to.High);
+            terms->Stored = to.Sum is { } sum ? ByteRange.Of(sum.Of) : default;
+            terms->Residual = to.Sum is { } added ? ByteRange.Of(added.From) : default;
+        }
     }
 
     // The order of the products is that of other engines, so that their results are met exactly.
@@ -220,23 +229,23 @@ internal sealed unsafe class ByteEpilogue
 
     private void WriteBytes(in SumRows rows, PanelTerms* terms, Requantization to)
     {
-        var range = ByteRange.Of(to.To, to.Low, to.High);
         for (var column = 0; column < rows.Columns; column += ByteLanes.Count)
         {
             if (to.Sum is { } sum)
             {
-                WriteSum(rows, terms, column, range, sum);
+                WriteSum(rows, terms, column, sum.Residual);
             }
             else
             {
-                WriteBytes(rows, terms, column, range);
+                WriteBytes(rows, terms, column);
             }
         }
     }
 
     // Sixteen columns go down all rows, so that what they need stays in registers.
-    private void WriteBytes(in SumRows rows, PanelTerms* terms, int column, in ByteRange range)
+    private void WriteBytes(in SumRows rows, PanelTerms* terms, int column)
     {
+        var range = terms->Range;
         var scale = Vector512.Load(terms->Scales + column);
         var (low, high, zero) = (Vector512.Create(range.Low), Vector512.Create(range.High),
             Vector512.Create(range.Zero));
@@ -264,9 +273,9 @@ internal sealed unsafe class ByteEpilogue
         }
     }
 
-    private void WriteSum(in SumRows rows, PanelTerms* terms, int column, in ByteRange range, QuantizedSum sum)
+    private void WriteSum(in SumRows rows, PanelTerms* terms, int column, TensorRef residuals)
     {
-        ByteRange middle = ByteRange.Of(sum.Of), from = ByteRange.Of(sum.From);
+        ByteRange range = terms->Range, middle = terms->Stored, from = terms->Residual;
         var scale = Vector512.Load(terms->Scales + column);
         var (least, most) = (Vector512.Create(middle.Low), Vector512.Create(middle.High));
         var (low, high, zero) = (Vector512.Create(range.Low), Vector512.Create(range.High),
@@ -274,24 +283,44 @@ internal sealed unsafe class ByteEpilogue
         var (stored, read) = (Vector512.Create(middle.Scale / range.Scale), Vector512.Create(from.Scale / range.Scale));
         var zeroRead = Vector512.Create(from.Zero);
         var target = _y.Pointer + rows.First * _y.Strides[0] + rows.Column + column;
-        var residual = sum.Residual.Pointer + rows.First * sum.Residual.Strides[0] + rows.Column + column;
-        var (pitch, pitchRead) = (_y.Strides[0], sum.Residual.Strides[0]);
+        var residual = residuals.Pointer + rows.First * residuals.Strides[0] + rows.Column + column;
+        var (pitch, pitchRead) = (_y.Strides[0], residuals.Strides[0]);
         var columns = rows.Columns - column;
-        for (var row = 0; row < rows.Count; row++, target += pitch, residual += pitchRead)
+        if (columns < ByteLanes.Count || rows.HasTerms)
         {
-            var value = Vector512.ConvertToSingle(Sums(rows, terms, row, column)) * scale;
-            var own = Vector512.ConvertToSingle(ByteLanes.Round(ByteLanes.Clamp(value, least, most)));
-            var source = residual;
-            if (columns < ByteLanes.Count)
+            for (var row = 0; row < rows.Count; row++, target += pitch, residual += pitchRead)
             {
-                new Span<byte>(residual, columns).CopyTo(new Span<byte>(terms->Narrow, columns));
-                source = (byte*)terms->Narrow;
+                var own = Vector512.ConvertToSingle(Sums(rows, terms, row, column)) * scale;
+                var other = Vector512.ConvertToSingle(Read(residual, columns, terms, from.IsSigned) - zeroRead) * read;
+                own = Vector512.ConvertToSingle(ByteLanes.Round(ByteLanes.Clamp(own, least, most))) * stored;
+                var bytes = ByteLanes.Narrow(ByteLanes.Round(ByteLanes.Clamp(own + other, low, high)) + zero);
+                StoreBytes(bytes, target, columns, terms);
             }
 
-            var other = Vector512.ConvertToSingle(ByteLanes.Widen(source, from.IsSigned) - zeroRead);
-            value = ByteLanes.Clamp(own * stored + other * read, low, high);
-            StoreBytes(ByteLanes.Narrow(ByteLanes.Round(value) + zero), target, columns, terms);
+            return;
         }
+
+        var bias = Vector512.Load(terms->Bias + column);
+        var sums = rows.Sums + column;
+        var width = WidthOf(rows);
+        for (var row = rows.Count; row > 0; row--, target += pitch, residual += pitchRead, sums += width)
+        {
+            var own = Vector512.ConvertToSingle(Vector512.Load(sums) + bias) * scale;
+            var other = Vector512.ConvertToSingle(ByteLanes.Widen(residual, from.IsSigned) - zeroRead) * read;
+            own = Vector512.ConvertToSingle(ByteLanes.Round(ByteLanes.Clamp(own, least, most))) * stored;
+            ByteLanes.Narrow(ByteLanes.Round(ByteLanes.Clamp(own + other, low, high)) + zero).Store(target);
+        }
+    }
+
+    private static Vector512<int> Read(byte* source, int columns, PanelTerms* terms, bool isSigned)
+    {
+        if (columns >= ByteLanes.Count)
+        {
+            return ByteLanes.Widen(source, isSigned);
+        }
+
+        new Span<byte>(source, columns).CopyTo(new Span<byte>(terms->Narrow, columns));
+        return ByteLanes.Widen((byte*)terms->Narrow, isSigned);
     }
 
     private static void StoreBytes(Vector128<byte> bytes, byte* target, int columns, PanelTerms* terms)

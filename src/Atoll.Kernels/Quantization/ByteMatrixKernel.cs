@@ -78,15 +78,20 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
     private bool TakeRows(in SumRows rows, byte* a, nint pitch, BlockContext context)
     {
         var hasTerms = rows.HasTerms;
+        var place = _rows.Place(rows.First);
         for (var row = 0; row < rows.Count && (hasTerms || !_inPlace); row++, a += pitch)
         {
             if (!_inPlace)
             {
-                Gather(rows.First + row, a);
+                Gather(ref place, a);
             }
 
-            rows.ZerosOfA[row] = hasTerms ? _epilogue.ZeroOfA(rows.First + row) : 0;
-            rows.RowSums[row] = hasTerms ? Sum(a, _b.K) : 0;
+            if (hasTerms)
+            {
+                rows.ZerosOfA[row] = _epilogue.ZeroOfA(rows.First + row);
+                rows.RowSums[row] = Sum(a, _b.K);
+            }
+
             if (context.Yield())
             {
                 return false;
@@ -97,9 +102,9 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
     }
 
     // A row as unsigned bytes, with zeros up to a multiple of four.
-    private void Gather(int row, byte* target)
+    private void Gather(ref RowPlace place, byte* target)
     {
-        _rows.Read(row, target, _product.ZeroA is { } zero ? *zero.Pointer : (byte)0);
+        _rows.Read(ref place, target, _product.ZeroA is { } zero ? *zero.Pointer : (byte)0);
         for (var i = 0; _product.IsSigned && i < _b.K; i++)
         {
             target[i] ^= 0x80;

@@ -15,8 +15,13 @@ public abstract unsafe class ByteRows(int count, int length, TensorRef source)
     /// <summary>Distance of rows that lie whole in memory one after the other; 0 where they must be gathered.</summary>
     internal virtual nint PitchInPlace => 0;
 
-    /// <summary>Writes the raw bytes of a row; what lies outside the source is the filler.</summary>
-    internal abstract void Read(int row, byte* target, byte filler);
+    /// <summary>Where a row lies: its number, or image, line and column of an output pixel.</summary>
+    internal virtual RowPlace Place(int row) => new(0, 0, row);
+
+    /// <summary>
+    /// Writes the raw bytes of a row and goes on to the next; what lies outside the source is the filler.
+    /// </summary>
+    internal abstract void Read(ref RowPlace place, byte* target, byte filler);
 
     /// <summary>Rows of a view [M, K] with contiguous rows.</summary>
     public static ByteRows Of(TensorRef matrix) => new MatrixRows(matrix);
@@ -84,8 +89,11 @@ public abstract unsafe class ByteRows(int count, int length, TensorRef source)
     {
         internal override nint PitchInPlace => (nint)(Source.Shape[0] == 1 ? Source.Shape[1] : Source.Strides[0]);
 
-        internal override void Read(int row, byte* target, byte filler) =>
-            Copy(Source.Pointer + row * Source.Strides[0], target, Length);
+        internal override void Read(ref RowPlace place, byte* target, byte filler)
+        {
+            Copy(Source.Pointer + place.Column * Source.Strides[0], target, Length);
+            place.Column++;
+        }
     }
 
     private sealed class PatchRows(TensorRef x, (int Height, int Width) kernel, (int Height, int Width) output,
@@ -100,15 +108,18 @@ public abstract unsafe class ByteRows(int count, int length, TensorRef source)
         private readonly (long Image, long Row, long Pixel) _pitch = (x.Strides[0], x.Strides[1], x.Strides[2]);
         private readonly byte* _start = x.Pointer;
 
-        internal override void Read(int row, byte* target, byte filler)
+        internal override RowPlace Place(int row) => new(row / _output.Width / _output.Height,
+            row / _output.Width % _output.Height, row % _output.Width);
+
+        internal override void Read(ref RowPlace place, byte* target, byte filler)
         {
-            var (column, line) = (row % _output.Width, row / _output.Width % _output.Height);
-            var image = _start + row / _output.Width / _output.Height * _pitch.Image;
-            var left = column * _geometry.StrideWidth - _geometry.PadLeft;
+            var image = _start + place.Image * _pitch.Image;
+            var left = place.Column * _geometry.StrideWidth - _geometry.PadLeft;
+            var top = place.Line * _geometry.StrideHeight - _geometry.PadTop;
             var bytes = _kernel.Width * _size.Channels;
             for (var tap = 0; tap < _kernel.Height; tap++, target += bytes)
             {
-                var h = line * _geometry.StrideHeight - _geometry.PadTop + tap * _geometry.DilationHeight;
+                var h = top + tap * _geometry.DilationHeight;
                 if (h < 0 || h >= _size.Height)
                 {
                     Unsafe.InitBlockUnaligned(target, filler, (uint)bytes);
@@ -117,6 +128,22 @@ public abstract unsafe class ByteRows(int count, int length, TensorRef source)
                 {
                     ReadLine(image + h * _pitch.Row, left, target, filler);
                 }
+            }
+
+            Move(ref place);
+        }
+
+        private void Move(ref RowPlace place)
+        {
+            if (++place.Column < _output.Width)
+            {
+                return;
+            }
+
+            place.Column = 0;
+            if (++place.Line == _output.Height)
+            {
+                (place.Line, place.Image) = (0, place.Image + 1);
             }
         }
 
@@ -152,3 +179,6 @@ public abstract unsafe class ByteRows(int count, int length, TensorRef source)
         }
     }
 }
+
+/// <summary>A row's image, line and column.</summary>
+internal record struct RowPlace(int Image, int Line, int Column);

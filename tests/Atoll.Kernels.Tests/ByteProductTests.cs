@@ -18,9 +18,12 @@ public sealed class ByteProductTests
             bool signedA = random.Next(2) == 0, signedB = random.Next(2) == 0, extreme = random.Next(3) == 0;
             var a = Bytes(harness, extreme, m, k + gap).Slice(1, random.Next(gap + 1), k);
             var b = Values(random, extreme, k * n);
-            var zeroA = random.Next(3) switch { 0 => null, 1 => Bytes(harness, false, 1), _ => Bytes(harness, false, m) };
-            var zeroB = random.Next(3) switch { 0 => null, 1 => Bytes(harness, false, 1), _ => Bytes(harness, false, n) };
-            var bias = random.Next(2) == 0 ? null : harness.Of([.. Enumerable.Range(0, n).Select(_ => random.Next())], n);
+            var zeroA =
+                random.Next(3) switch { 0 => null, 1 => Bytes(harness, false, 1), _ => Bytes(harness, false, m) };
+            var zeroB =
+                random.Next(3) switch { 0 => null, 1 => Bytes(harness, false, 1), _ => Bytes(harness, false, n) };
+            var bias = random.Next(2) == 0 ? null
+                : harness.Of([.. Enumerable.Range(0, n).Select(_ => random.Next())], n);
             var packed = harness.Own(Pack(b, k, n, signedB));
             var y = harness.Allocate(4, m, n + 3).Slice(1, random.Next(4), n);
             var kernel = ByteMultiply.Create($"seed {seed}", ByteRows.Of(a), packed, y,
@@ -212,7 +215,8 @@ public sealed class ByteProductTests
         {
             for (var tap = 0; tap < kernel.Height * kernel.Width; tap++)
             {
-                var h = row / size.Width % size.Height * g.StrideHeight - g.PadTop + tap / kernel.Width * g.DilationHeight;
+                var h = row / size.Width % size.Height * g.StrideHeight - g.PadTop +
+                    tap / kernel.Width * g.DilationHeight;
                 var w = row % size.Width * g.StrideWidth - g.PadLeft + tap % kernel.Width * g.DilationWidth;
                 var image = row / size.Width / size.Height;
                 for (var c = 0; c < channels; c++)

@@ -38,7 +38,9 @@ public sealed unsafe class DepthwiseBytes : IPackedWeights
     /// <summary>Groups of 32 channels.</summary>
     internal int Parts { get; }
 
-    /// <summary>Weight (channel, tap) is at channel × taps + tap; it counts less the zero point of its channel.</summary>
+    /// <summary>
+    /// Weight (channel, tap) is at channel × taps + tap; it counts less the zero point of its channel.
+    /// </summary>
     public static DepthwiseBytes Pack(ReadOnlySpan<byte> weights, ReadOnlySpan<byte> zeros, bool isSigned, int height,
         int width)
     {

@@ -55,7 +55,8 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         var range = ByteRange.Of(_to.To, _to.Low, _to.High);
         for (var line = first; line < last; line++)
         {
-            if (!Line(line, taps, steps, (nint)outside, new Terms { Scales = scales, Bias = bias, Range = range }, context))
+            if (!Line(
+                line, taps, steps, (nint)outside, new Terms { Scales = scales, Bias = bias, Range = range }, context))
             {
                 return;
             }

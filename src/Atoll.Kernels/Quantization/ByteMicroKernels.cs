@@ -42,7 +42,9 @@ public static unsafe class ByteMicroKernels
             : AvxVnni.IsSupported ? ByteProductForm.Vnni256 : ByteProductForm.Plain;
     }
 
-    /// <summary>Whether this processor has 512-bit VNNI, be it that the system grants executable memory or not.</summary>
+    /// <summary>
+    /// Whether this processor has 512-bit VNNI, be it that the system grants executable memory or not.
+    /// </summary>
     public static bool HasVnni512 { get; }
 
     /// <summary>What products of bytes use here.</summary>

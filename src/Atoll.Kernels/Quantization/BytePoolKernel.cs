@@ -3,7 +3,9 @@ using Atoll.Devices;
 
 namespace Atoll.Kernels;
 
-/// <summary>Largest byte under a window of an image, 64 channels at a time; a block is some lines of the output.</summary>
+/// <summary>
+/// Largest byte under a window of an image, 64 channels at a time; a block is some lines of the output.
+/// </summary>
 internal sealed unsafe class BytePoolKernel(string name, TensorRef x, TensorRef y, BytePoolWindow window)
     : RowKernel(name, (long)y.Shape[0] * y.Shape[1],
         Math.Max(20, (double)y.Shape[2] * y.Shape[3] * window.Height * window.Width / 32), [x.Reads(), y.Writes()])

@@ -48,7 +48,8 @@ public static class Quantization
     public const int RangePart = 8192;
 
     /// <summary>
-    /// The scale (a float) and zero point (a byte) that map the range of x, widened to hold zero, to 0..255; x is dense.
+    /// The scale (a float) and zero point (a byte) that map the range of x, widened to hold zero, to 0..255; x is
+    /// dense.
     /// </summary>
     /// <param name="name">Of the kernels.</param>
     /// <param name="x">Floats.</param>

@@ -91,7 +91,8 @@ public static class SampleModels
 
     private static Architecture Find(string name) =>
         Array.Find(Architectures, a => a.Name == name) ?? throw new ModelException(
-            ModelError.NotFound, $"no sample model is named '{name}'; there are {string.Join(", ", Names.Concat(QuantizedNames))}");
+            ModelError.NotFound,
+                $"no sample model is named '{name}'; there are {string.Join(", ", Names.Concat(QuantizedNames))}");
 
     private static void Check(Architecture architecture, SampleModelOptions options)
     {

@@ -53,7 +53,8 @@ internal static class DoctorCommand
         var quota = facts.CpuQuota is { } cpus ? $"quota {cpus:0.##} CPUs" : "no quota";
         yield return ("system", $"{facts.System}, {facts.Architecture}");
         yield return ("cpu", facts.CpuModel ?? "unknown");
-        yield return ("vectors", $"AVX2 {Word(facts.HasAvx2)}, AVX-512 {Word(facts.HasAvx512)}");
+        yield return ("vectors", $"AVX2 {Word(facts.HasAvx2)}, AVX-512 {Word(facts.HasAvx512)}, " +
+            $"products of bytes by {facts.ByteProducts}");
         yield return ("cpus", $"{facts.CpusAllowed} allowed of {facts.CpusOfMachine}, {quota}");
         yield return ("memory", $"{facts.MemoryAllowedGib:0.0} GiB allowed of {facts.MemoryGib:0.0} GiB");
         yield return ("scheduling",

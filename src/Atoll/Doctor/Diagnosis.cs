@@ -26,6 +26,14 @@ internal static class Diagnosis
                 "AVX-512", "kernels use 256-bit vectors: up to half the speed per cycle", "none needed");
         }
 
+        if (facts.HasVnni512 && facts.ByteProducts != MachineFacts.Vnni512)
+        {
+            yield return new Finding(
+                "executable memory", "models of 8-bit integers take several times as long: the system lets no kernel " +
+                    "make its machine code",
+                "allow the process executable memory (seccomp, SELinux execmem, MemoryDenyWriteExecute)");
+        }
+
         if (facts.CpusAllowed < 2)
         {
             yield return new Finding(

@@ -3,6 +3,8 @@ namespace Atoll;
 /// <summary>What this process finds on this machine. Null where the system does not say.</summary>
 internal sealed record MachineFacts
 {
+    public const string Vnni512 = "512-bit VNNI";
+
     public required string System { get; init; }
 
     public required string Architecture { get; init; }
@@ -12,6 +14,12 @@ internal sealed record MachineFacts
     public required bool HasAvx2 { get; init; }
 
     public required bool HasAvx512 { get; init; }
+
+    /// <summary>512-bit VNNI: products of bytes, for which kernels make machine code at run time.</summary>
+    public bool HasVnni512 { get; init; }
+
+    /// <summary>What products of bytes are computed by.</summary>
+    public string ByteProducts { get; init; } = "";
 
     public required int CpusOfMachine { get; init; }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using Atoll.Devices;
+using Atoll.Kernels;
 
 namespace Atoll;
 
@@ -20,6 +21,13 @@ internal static class MachineProbe
             CpuModel = LineAfter("/proc/cpuinfo", "model name"),
             HasAvx2 = Avx2.IsSupported && Fma.IsSupported,
             HasAvx512 = Avx512F.IsSupported,
+            HasVnni512 = ByteMicroKernels.HasVnni512,
+            ByteProducts = ByteMicroKernels.Best switch
+            {
+                ByteProductForm.Vnni512 => MachineFacts.Vnni512,
+                ByteProductForm.Vnni256 => "256-bit VNNI",
+                _ => "16-bit products",
+            },
             CpusOfMachine = CpusOfMachine(),
             CpusAllowed = ThreadScheduling.AllowedCpus().Count,
             CpuQuota = CpuQuota("/sys/fs/cgroup", LinesOf("/proc/self/cgroup")),

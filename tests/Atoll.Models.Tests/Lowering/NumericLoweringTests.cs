@@ -97,6 +97,18 @@ public sealed class NumericLoweringTests
                 b.Ops("DynamicQuantizeLinear", 3, [], b.Input(1, 4, 6, 6))[0], b.Scalar(0.01f), Byte(b, 128),
                 Bytes(b, ElementType.Int8, 6, 2, 2, 3), b.Positive(6), b.Of(new Tensor(ElementType.Int8, [], [0])),
                 b.Scalar(2f), Byte(b, 7), b.Of(Tensor.Of<int>(ElementType.Int32, [6], [5, -9, 100, 0, 7, 44])))],
+        ["depthwise convolutions of bytes"] = b => [.. from channels in new[] { 5L, 32, 48, 70 }
+            select b.Op("QLinearConv", [("group", channels), ("pads", new[] { 1L, 1L, 1L, 1L })],
+                b.Ops("DynamicQuantizeLinear", 3, [], b.Input(2, (int)channels, 7, 9))[0], b.Scalar(0.01f),
+                    Byte(b, 128),
+                Bytes(b, ElementType.Int8, channels, 1, 3, 3), b.Scalar(0.02f),
+                    b.Of(new Tensor(ElementType.Int8, [], [3])),
+                b.Scalar(0.71371f), Byte(b, 100))],
+        ["pools of bytes"] = b => [b.Op("MaxPool", [("kernel_shape", new[] { 3L, 3L }), ("strides", new[] { 2L, 2L }),
+            ("pads", new[] { 1L, 1L, 1L, 1L })],
+                b.Op("QuantizeLinear", b.Input(1, 70, 9, 8), b.Scalar(0.01f), Byte(b, 90))),
+            b.Op("MaxPool", [("kernel_shape", new[] { 2L, 2L })], b.Op("QuantizeLinear", b.Input(1, 3, 5, 5),
+                b.Scalar(0.01f), b.Of(new Tensor(ElementType.Int8, [], [253]))))],
         ["nothing at all"] = b => [b.Op("CumSum", b.Input(ElementType.Float32, 0, 3), b.Ints(0)),
             b.Op("GatherElements", b.Input(2, 3), Of(b, [0, 3])), b.Op("Hardmax", b.Input(2, 0))],
     };

@@ -44,7 +44,8 @@ internal static class GraphWriter
     {
         if (node.Domain.Length > 0)
         {
-            throw new ModelException(ModelError.UnsupportedOperator, $"{node} of domain '{node.Domain}' is not written");
+            throw new ModelException(
+                ModelError.UnsupportedOperator, $"{node} of domain '{node.Domain}' is not written");
         }
 
         var made = new NodeProto { Name = node.Name, OpType = node.Operator };

@@ -33,7 +33,8 @@ internal static class PoolingLowering
         if (node.Outputs.Skip(1).Any(o => o is not null) || (node.Out().Type != ElementType.Float32 && !isBytes))
         {
             throw new ModelException(ModelError.UnsupportedOperator,
-                $"{node} (opset {node.Opset}): only pooling of floats, or of bytes by their maximum, without the indices output is supported");
+                $"{node} (opset {node.Opset}): only pooling of floats, or of bytes by their maximum, without the " +
+                    $"indices output is supported");
         }
 
         var x = context.Image(node.Name, context.Input(node, 0));

@@ -82,7 +82,8 @@ internal static class QuantizedProductLowering
         {
             IsSigned = IsSigned(node.In(7)!.Type),
             IsSignedResult = IsSigned(node.Out().Type),
-            Sum = node.IsFused("QLinearConvAdd") ? new SumViews(ResidualRows(node, context, columns), View(10), View(11),
+            Sum = node.IsFused("QLinearConvAdd")
+                ? new SumViews(ResidualRows(node, context, columns), View(10), View(11),
                 View(12), View(13)) { IsSigned = IsSigned(node.In(9)!.Type) } : null,
         };
         if (views.A.Type != ElementType.Float32 || views.A.ElementCount != 1 || views.Y.ElementCount != 1 ||
@@ -197,7 +198,8 @@ internal static class QuantizedProductLowering
         }
     }
 
-    private static void Depthwise(GraphNode node, LoweringContext context, (Tensor Weights, WindowGeometry Window) filters,
+    private static void Depthwise(
+        GraphNode node, LoweringContext context, (Tensor Weights, WindowGeometry Window) filters,
         Product product)
     {
         var (weights, window) = filters;

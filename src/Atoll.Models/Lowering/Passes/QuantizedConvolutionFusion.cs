@@ -45,7 +45,8 @@ internal sealed class QuantizedConvolutionFusion : GraphPass
     /// </summary>
     internal static bool IsContained(GraphNode activation, GraphNode quantize)
     {
-        if (FusedActivation.Of(activation) is not { Kind: Kernels.ActivationKind.Relu or Kernels.ActivationKind.Clip } f ||
+        if (FusedActivation.Of(
+            activation) is not { Kind: Kernels.ActivationKind.Relu or Kernels.ActivationKind.Clip } f ||
             quantize.In(1)?.Scalar() is not { } scale || quantize.In(2)?.Constant is not { ElementCount: 1 } zero)
         {
             return false;

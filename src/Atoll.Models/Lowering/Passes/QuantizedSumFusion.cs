@@ -33,7 +33,8 @@ internal sealed class QuantizedSumFusion : GraphPass
 
         var mine = first is null ? 1 : 0;
         if (QuantizedConvolutionFusion.Dequantized(add, 1 - mine) is not { } residual ||
-            !QuantizedConvolutionFusion.IsScalar(residual.In(1)) || !QuantizedConvolutionFusion.IsScalar(residual.In(2)))
+            !QuantizedConvolutionFusion.IsScalar(residual.In(1)) ||
+                !QuantizedConvolutionFusion.IsScalar(residual.In(2)))
         {
             return false;
         }

@@ -116,6 +116,7 @@ internal static class ModelsBenchCommand
         var mean = report.Geomean;
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"geometric mean of peer time / our time: batch 1 {mean.B1T1:F3} (1 thread), {mean.B1T2:F3} (2); " +
-            $"batch 8 {mean.B8T1:F3}, {mean.B8T2:F3}; 8-bit models {mean.Int8:F3}; rows of fewer than 20 runs took over a second each"));
+            $"batch 8 {mean.B8T1:F3}, {mean.B8T2:F3}; 8-bit models {mean.Int8:F3}; rows of fewer than 20 runs took " +
+                $"over a second each"));
     }
 }

@@ -1,6 +1,8 @@
 namespace Atoll.Serving;
 
-/// <summary>What a batch rule takes from: waiting requests, earliest deadline first, of one session or of several.</summary>
+/// <summary>
+/// What a batch rule takes from: waiting requests, earliest deadline first, of one session or of several.
+/// </summary>
 public interface IRequestQueue
 {
     int Count { get; }

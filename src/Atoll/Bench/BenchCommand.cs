@@ -14,6 +14,7 @@ internal static class BenchCommand
         ServingCommand.Create(clock),
         ModelsBenchCommand.Create(clock),
         PrefixCommand.Create(clock),
+        PlanBenchCommand.Create(clock),
         SimulatedBenchCommand.Create(clock),
         HttpBenchCommand.Create(clock),
     };

@@ -9,6 +9,7 @@ namespace Atoll;
 [JsonSerializable(typeof(DisbReport))]
 [JsonSerializable(typeof(PeerSharingReport))]
 [JsonSerializable(typeof(ModelsReport))]
+[JsonSerializable(typeof(PlanBenchReport))]
 [JsonSerializable(typeof(PrefixReport))]
 [JsonSerializable(typeof(PrefixServingReport))]
 [JsonSerializable(typeof(HttpReport))]

@@ -7,6 +7,8 @@ internal sealed record SessionSetup
 {
     public SessionDirectorOptions Options { get; init; } = new();
 
-    /// <summary>Devices that only take the time of a profile, in place of the real ones; empty: the real ones.</summary>
+    /// <summary>
+    /// Devices that only take the time of a profile, in place of the real ones; empty: the real ones.
+    /// </summary>
     public IReadOnlyList<IBackend> Simulated { get; init; } = [];
 }

@@ -9,6 +9,9 @@ namespace Atoll;
 /// </summary>
 internal sealed class PrefixServingBench(PrefixOptions options, TimeProvider clock, Action<string> progress)
 {
+    /// <summary>What each variant's configuration says, shared or not.</summary>
+    private const int MaxBatch = 8;
+
     /// <summary>Answers of each client in one round.</summary>
     private const int Asks = 4;
 
@@ -17,11 +20,10 @@ internal sealed class PrefixServingBench(PrefixOptions options, TimeProvider clo
     public async Task<PrefixServingReport> RunAsync(CancellationToken cancellation)
     {
         using var device = new CpuDevice(new CpuDeviceOptions { Units = options.Units, Clock = clock });
-        var most = options.RequestsPerVariant.Max();
         await using var shared = new ServedVariants(device, clock, new SessionDirectorOptions().PrefixShare);
-        await shared.LoadAsync(options, options.Variants * most, progress, cancellation);
+        await shared.LoadAsync(options, MaxBatch, progress, cancellation);
         await using var apart = new ServedVariants(device, clock, share: 0);
-        await apart.LoadAsync(options, most, progress, cancellation);
+        await apart.LoadAsync(options, MaxBatch, progress, cancellation);
         if (shared.Prefixes is not [_])
         {
             throw new UsageException($"the variants of '{options.Model}' do not share one prefix");

@@ -10,10 +10,12 @@ namespace Atoll.Serving;
 /// instance when the shapes change. Used by one request at a time.
 /// </summary>
 internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
-    : IValueTaskSource<LaunchStatus>, IDisposable
+    : IValueTaskSource<LaunchStatus>, IThreadPoolWorkItem, IDisposable
 {
-    // Asynchronous: what comes after a launch must not run on the compute unit that ended it.
-    private ManualResetValueTaskSourceCore<LaunchStatus> _completion = new() { RunContinuationsAsynchronously = true };
+    // What comes after a launch must not run on the compute unit that ended it, nor wait for those who only arrive.
+    private ManualResetValueTaskSourceCore<LaunchStatus> _completion;
+    private CompletionThreads _threads = CompletionThreads.Of(WorkClass.BestEffort);
+    private LaunchStatus _ended;
     private ModelInstance? _instance;
     private Launch? _launch;
     private long[][] _outputShapes = [];
@@ -92,7 +94,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
         _launch = new Launch(_instance.Program)
         {
             State = this,
-            OnEnded = static launch => ((InstanceSlot)launch.State!)._completion.SetResult(launch.Status),
+            OnEnded = static launch => ((InstanceSlot)launch.State!).End(launch.Status),
         };
     }
 
@@ -104,6 +106,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
         var launch = _launch!;
         launch.Deadline = deadline;
         _completion.Reset();
+        _threads = CompletionThreads.Of(stream.Class);
         var submitted = stream.Submit(launch);
         if (submitted != SubmitResult.Accepted)
         {
@@ -139,6 +142,14 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
         _instance?.Dispose();
         _instance = null;
         _launch = null;
+    }
+
+    void IThreadPoolWorkItem.Execute() => _completion.SetResult(_ended);
+
+    private void End(LaunchStatus status)
+    {
+        _ended = status;
+        _threads.Post(this);
     }
 
     LaunchStatus IValueTaskSource<LaunchStatus>.GetResult(short token) => _completion.GetResult(token);

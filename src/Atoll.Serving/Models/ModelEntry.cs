@@ -86,8 +86,8 @@ internal sealed class ModelEntry
         Configuration = configuration;
         _queues =
         [
-            new(model.Slots(WorkClass.RealTime), configuration.QueueCapacity, _clock),
-            new(model.Slots(WorkClass.BestEffort), configuration.QueueCapacity, _clock),
+            new(model.Slots(WorkClass.RealTime), configuration.QueueCapacity, _clock, WorkClass.RealTime),
+            new(model.Slots(WorkClass.BestEffort), configuration.QueueCapacity, _clock, WorkClass.BestEffort),
         ];
         Reason = "";
         _state = ModelState.Ready;

@@ -1,10 +1,12 @@
+using Atoll.Devices;
+
 namespace Atoll.Serving;
 
 /// <summary>
 /// Admits requests of one model and class to its instances: a free slot at once, else a bounded wait in order of
 /// priority (smaller first) and arrival. A wait ends late at its deadline and is given up when cancelled. Thread-safe.
 /// </summary>
-internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock)
+internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock, WorkClass workClass)
 {
     private readonly Lock _lock = new();
     private readonly SortedSet<Waiter> _waiting = new(new ByPriority());
@@ -60,7 +62,7 @@ internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock
                 return new(InferenceStatus.QueueFull);
             }
 
-            waiter = new Waiter(priority, _sequence++, deadline);
+            waiter = new Waiter(priority, _sequence++, deadline) { Threads = CompletionThreads.Of(workClass) };
             _waiting.Add(waiter);
         }
 
@@ -77,12 +79,11 @@ internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock
                 _waiting.Remove(first);
                 if (IsLate(first.Deadline))
                 {
-                    first.Answer.TrySetResult(InferenceStatus.Late);
+                    first.End(InferenceStatus.Late);
                     continue;
                 }
 
-                // Continuations run on the pool, never under this lock.
-                first.Answer.TrySetResult(InferenceStatus.Completed);
+                first.End(InferenceStatus.Completed);
                 return;
             }
 
@@ -93,7 +94,7 @@ internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock
     private async Task<InferenceStatus> WaitAsync(Waiter waiter, CancellationToken cancellation)
     {
         await using var registration = cancellation.UnsafeRegister(_ => GiveUp(waiter), null);
-        return await waiter.Answer.Task;
+        return await waiter.Answer;
     }
 
     private void GiveUp(Waiter waiter)
@@ -102,24 +103,36 @@ internal sealed class AdmissionQueue(int slots, int capacity, TimeProvider clock
         {
             if (_waiting.Remove(waiter))
             {
-                waiter.Answer.TrySetResult(
-                    IsLate(waiter.Deadline) ? InferenceStatus.Late : InferenceStatus.Cancelled);
+                waiter.End(IsLate(waiter.Deadline) ? InferenceStatus.Late : InferenceStatus.Cancelled);
             }
         }
     }
 
     private bool IsLate(long deadline) => deadline != 0 && clock.GetTimestamp() >= deadline;
 
-    private sealed class Waiter(int priority, long sequence, long deadline)
+    private sealed class Waiter(int priority, long sequence, long deadline) : IThreadPoolWorkItem
     {
+        private readonly TaskCompletionSource<InferenceStatus> _answer = new();
+        private InferenceStatus _status;
+
         public int Priority { get; } = priority;
 
         public long Sequence { get; } = sequence;
 
         public long Deadline { get; } = deadline;
 
-        public TaskCompletionSource<InferenceStatus> Answer { get; } =
-            new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public required CompletionThreads Threads { get; init; }
+
+        public Task<InferenceStatus> Answer => _answer.Task;
+
+        /// <summary>Called once, under the queue's lock: what follows runs elsewhere.</summary>
+        public void End(InferenceStatus status)
+        {
+            _status = status;
+            Threads.Post(this);
+        }
+
+        void IThreadPoolWorkItem.Execute() => _answer.SetResult(_status);
     }
 
     private sealed class ByPriority : IComparer<Waiter>

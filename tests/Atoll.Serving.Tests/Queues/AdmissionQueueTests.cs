@@ -1,3 +1,5 @@
+using Atoll.Devices;
+
 namespace Atoll.Serving.Tests;
 
 public sealed class AdmissionQueueTests : IDisposable
@@ -6,7 +8,7 @@ public sealed class AdmissionQueueTests : IDisposable
 
     public void Dispose() => _clock.Dispose();
 
-    private AdmissionQueue Queue(int slots, int capacity) => new(slots, capacity, _clock);
+    private AdmissionQueue Queue(int slots, int capacity) => new(slots, capacity, _clock, WorkClass.BestEffort);
 
     private static Task<InferenceStatus> Enter(AdmissionQueue queue, int priority, long deadline) =>
         queue.EnterAsync(priority, deadline, TestContext.Current.CancellationToken).AsTask();

@@ -6,7 +6,8 @@ namespace Atoll;
 
 /// <summary>How `bench prefix` runs.</summary>
 internal sealed record PrefixOptions(
-    string Model, double Width, int Variants, IReadOnlyList<int> RequestsPerVariant, int Repetitions, int Units);
+    string Model, double Width, int Variants, IReadOnlyList<int> RequestsPerVariant, int Repetitions, int Units,
+    int? Image = null);
 
 /// <summary>
 /// Variants of one backbone that differ in their last layer, served apart (a program each) and through the prefix that
@@ -61,7 +62,7 @@ internal sealed class PrefixBench(PrefixOptions options, TimeProvider clock, Act
             var path = Path.Combine(folder.FullName, $"variant{variant}.onnx");
             SampleModels.Create(options.Model, path, new SampleModelOptions
             {
-                Width = options.Width, Batch = 0, HeadSeed = 1000 + variant,
+                Width = options.Width, Image = options.Image, Batch = 0, HeadSeed = 1000 + variant,
             });
             return OnnxModel.Load(path).Graph;
         }

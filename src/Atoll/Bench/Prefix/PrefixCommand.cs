@@ -17,6 +17,10 @@ internal static class PrefixCommand
         {
             Description = "Factor on its channel counts.", DefaultValueFactory = _ => 0.5,
         };
+        var image = new Option<int?>("--image")
+        {
+            Description = "Height and width of its input; small images make the weights count for more.",
+        };
         var variants = new Option<int>("--variants")
         {
             Description = "Models with one backbone, 2 to 64.", DefaultValueFactory = _ => 10,
@@ -31,7 +35,7 @@ internal static class PrefixCommand
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         var command = new Command("prefix", "Variants of one backbone apart and through their common prefix.")
         {
-            model, width, variants, repetitions, units, quick, serving, json,
+            model, width, image, variants, repetitions, units, quick, serving, json,
         };
         command.SetAction(async (result, cancellation) =>
         {
@@ -43,7 +47,8 @@ internal static class PrefixCommand
             var isQuick = result.GetValue(quick);
             var options = new PrefixOptions(
                 result.GetValue(model)!, isQuick ? 0.125 : result.GetValue(width), count, isQuick ? [1] : [1, 2, 4],
-                isQuick ? 3 : Math.Max(1, result.GetValue(repetitions)), result.GetValue(units));
+                isQuick ? 3
+                    : Math.Max(1, result.GetValue(repetitions)), result.GetValue(units), result.GetValue(image));
             if (result.GetValue(serving))
             {
                 var bench = new PrefixServingBench(options, clock, what => Console.Error.WriteLine(what));

@@ -39,7 +39,7 @@ internal sealed class ServedVariants : IAsyncDisposable
                 var path = Path.Combine(folder.FullName, $"variant{variant}.onnx");
                 SampleModels.Create(options.Model, path, new SampleModelOptions
                 {
-                    Width = options.Width, Batch = 0, HeadSeed = 1000 + variant,
+                    Width = options.Width, Image = options.Image, Batch = 0, HeadSeed = 1000 + variant,
                 });
                 _models.Add(await _director.LoadAsync(
                     new ModelSource($"variant{variant}", "1", path, null),

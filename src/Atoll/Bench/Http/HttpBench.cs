@@ -44,11 +44,11 @@ internal sealed class HttpBench(HttpBenchOptions options, TimeProvider clock, Ac
             progress("in process");
             var inside = await InProcessAsync(server.Device, ModelSource.Find(folder.FullName)[0], cancellation);
             progress("one connection");
-            var (http, allocated) = await Task.Run(() => OneConnection(server.Host.Url), cancellation);
+            var (http, control, allocated) = await Task.Run(() => OneConnection(server.Host.Url), cancellation);
             progress($"{options.Connections} connections");
             var saturation = await SaturateAsync(server.Host.Url, cancellation);
             return new HttpReport(
-                BenchJson.Machine, inside, http, http.P50Us - inside.P50Us, http.P99Us - inside.P99Us, allocated,
+                BenchJson.Machine, inside, http, control, http.P50Us - inside.P50Us, http.P99Us - inside.P99Us, allocated,
                 saturation);
         }
         finally
@@ -85,10 +85,13 @@ internal sealed class HttpBench(HttpBenchOptions options, TimeProvider clock, Ac
         return HttpLatency.Of(times);
     }
 
-    private (HttpLatency Latency, double AllocatedBytes) OneConnection(Uri server)
+    // Request and control take turns, so that whatever else the machine does hits both alike.
+    private (HttpLatency Http, HttpLatency Control, double AllocatedBytes) OneConnection(Uri server)
     {
         using var client = Connect(server);
+        using var echo = new EchoControl(Json.Length + Tensor.Length);
         var times = new double[options.Requests];
+        var control = new double[options.Requests];
         var allocated = 0L;
         for (var i = -WarmUp; i < times.Length; i++)
         {
@@ -99,7 +102,10 @@ internal sealed class HttpBench(HttpBenchOptions options, TimeProvider clock, Ac
 
             var began = clock.GetTimestamp();
             var status = client.Send();
-            times[int.Max(i, 0)] = clock.GetElapsedTime(began).TotalMicroseconds;
+            var answered = clock.GetTimestamp();
+            echo.Send();
+            times[int.Max(i, 0)] = clock.GetElapsedTime(began, answered).TotalMicroseconds;
+            control[int.Max(i, 0)] = clock.GetElapsedTime(answered).TotalMicroseconds;
             if (status != 200)
             {
                 throw new InvalidOperationException($"a request was answered {status}");
@@ -107,7 +113,7 @@ internal sealed class HttpBench(HttpBenchOptions options, TimeProvider clock, Ac
         }
 
         allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
-        return (HttpLatency.Of(times), (double)allocated / times.Length);
+        return (HttpLatency.Of(times), HttpLatency.Of(control), (double)allocated / times.Length);
     }
 
     private async Task<HttpSaturation> SaturateAsync(Uri server, CancellationToken cancellation)

@@ -64,6 +64,8 @@ internal static class HttpBenchCommand
         TextTable.Add(table, "in process", Us(report.InProcess.P50Us), Us(report.InProcess.P99Us),
             Us(report.InProcess.MaxUs));
         TextTable.Add(table, "HTTP", Us(report.Http.P50Us), Us(report.Http.P99Us), Us(report.Http.MaxUs));
+        TextTable.Add(table, "echo (control)", Us(report.Control.P50Us), Us(report.Control.P99Us),
+            Us(report.Control.MaxUs));
         TextTable.Add(table, "overhead", Us(report.OverheadP50Us), Us(report.OverheadP99Us), "");
         TextTable.Write(table, output);
         var load = report.Saturation;

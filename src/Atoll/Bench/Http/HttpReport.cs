@@ -1,9 +1,10 @@
 namespace Atoll;
 
 /// <summary>What HTTP adds to an inference, and how the server behaves with more clients than it can serve.</summary>
+/// <param name="Control">An echo of as many bytes over the loopback, in turn with the requests.</param>
 internal sealed record HttpReport(
-    string Machine, HttpLatency InProcess, HttpLatency Http, double OverheadP50Us, double OverheadP99Us,
-    double AllocatedBytesPerRequest, HttpSaturation Saturation);
+    string Machine, HttpLatency InProcess, HttpLatency Http, HttpLatency Control, double OverheadP50Us,
+    double OverheadP99Us, double AllocatedBytesPerRequest, HttpSaturation Saturation);
 
 /// <summary>Latencies of requests one after another, in microseconds.</summary>
 internal sealed record HttpLatency(int Requests, double P50Us, double P99Us, double MaxUs)

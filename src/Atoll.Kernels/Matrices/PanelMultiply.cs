@@ -102,14 +102,32 @@ internal sealed unsafe class PanelMultiply
     /// <summary>Floats that <see cref="Run"/> needs for partial sums of the given tiles.</summary>
     public int PartialFloats(int tiles) => (tiles + 1) * MaxRows * _panels.FullWidth;
 
+    /// <summary>Floats that <see cref="RunScaled"/> needs for a panel whose rows are scaled.</summary>
+    public int ScaledFloats => _panels.K * _panels.FullWidth;
+
     /// <summary>All tiles times panels first to last - 1; false when the block must be left.</summary>
-    public bool Run(TileRows* tiles, int count, int first, int last, float* partial, BlockContext context)
+    public bool Run(TileRows* tiles, int count, int first, int last, float* partial, BlockContext context) =>
+        RunScaled(tiles, count, first, last, partial, default, context);
+
+    /// <summary>The same with each row of the panels times a factor.</summary>
+    public bool RunScaled(TileRows* tiles, int count, int first, int last, float* partial, PanelScale scale,
+        BlockContext context)
     {
         fixed (nint* segments = _segments)
         {
             for (var panel = first; panel < last; panel++)
             {
                 var b = _panels.Panel(panel);
+                if (scale.Factors != null)
+                {
+                    if (!scale.Apply(b, _panels.K, _panels.Width(panel), context))
+                    {
+                        return false;
+                    }
+
+                    b = scale.Scaled;
+                }
+
                 for (var chunk = 0; chunk < _chunks.Length; chunk++)
                 {
                     var part = _chunks[chunk];

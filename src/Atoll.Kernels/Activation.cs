@@ -49,7 +49,15 @@ public sealed record Epilogue(TensorRef? Residual, Activation Activation)
 {
     public static Epilogue None { get; } = new(null, Activation.None);
 
+    /// <summary>
+    /// For a pointwise convolution: factors of the input's channels for each image, [N, 1, 1, C] with channels side by
+    /// side. Null: none.
+    /// </summary>
+    public TensorRef? Gate { get; init; }
+
     /// <summary>What a kernel from x to y touches that ends like this.</summary>
     internal BufferAccess[] Accesses(TensorRef x, TensorRef y) =>
-        Residual is null ? [x.Reads(), y.Writes()] : [x.Reads(), Residual.Reads(), y.Writes()];
+        [x.Reads(), .. Operands.Select(operand => operand.Reads()), y.Writes()];
+
+    private IEnumerable<TensorRef> Operands => new[] { Residual, Gate }.OfType<TensorRef>();
 }

@@ -87,6 +87,27 @@ public sealed class ConvolutionTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Gated_pointwise_convolutions_equal_the_reference(SimdLevel level)
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            using var harness = new KernelHarness(level, seed);
+            var random = harness.Random;
+            int[] input = [random.Next(1, 4), random.Next(1, 20), random.Next(1, 40), random.Next(1, 500)];
+            var test = new ConvolutionCase(
+                input, [random.Next(1, 90), input[3], 1, 1], 1, new ConvolutionGeometry());
+            var (values, bias) = Filters(harness, test);
+            var w = harness.Own(ConvolutionWeights.Pack(values, test.Weights[0], test.Weights[1], 1, 1, 1, bias));
+            var gate = harness.Floats(random.Next(2) * 3, input[0], 1, 1, input[3]);
+            var factors = KernelHarness.Read<float>(gate);
+            Compare(harness, test, values, bias, (x, y, epilogue) =>
+                Convolution.Create("gated", x, w, y, test.Geometry, epilogue with { Gate = gate }), 5e-5,
+                (x, i) => x * factors[i / (input[1] * input[2] * input[3]) * input[3] + i % input[3]]);
+        }
+    }
+
     [Fact]
     public void Winograd_is_chosen_for_large_3x3_layers_of_stride_1_only()
     {
@@ -137,7 +158,8 @@ public sealed class ConvolutionTests
     }
 
     private static void Compare(KernelHarness harness, ConvolutionCase test, float[] values, float[] bias,
-        Func<TensorRef, TensorRef, Epilogue, IReadOnlyList<CpuKernel>> make, double tolerance = 2e-5)
+        Func<TensorRef, TensorRef, Epilogue, IReadOnlyList<CpuKernel>> make, double tolerance = 2e-5,
+        Func<float, int, float>? before = null)
     {
         var random = harness.Random;
         var x = harness.Floats(random.Next(2) * 5, test.Input);
@@ -150,7 +172,8 @@ public sealed class ConvolutionTests
         var residual = random.Next(2) == 0 ? harness.Floats(random.Next(2) * 3, output) : null;
         var activation = new Activation(Kinds[random.Next(Kinds.Length)], 0.1f, 0.9f);
         var expected = KernelReference.Convolve(
-            KernelHarness.Read<float>(x), test.Input, values, test.Weights, bias, test.Geometry, test.Groups);
+            [.. KernelHarness.Read<float>(x).Select(before ?? ((value, _) => value))], test.Input, values, test.Weights,
+            bias, test.Geometry, test.Groups);
         var added = residual == null ? new float[expected.Length] : KernelHarness.Read<float>(residual);
         expected = [.. expected.Select((value, i) => KernelReference.Activate(activation, value + added[i]))];
         KernelHarness.Near(expected, harness.Run<float>(y, make(x, y, new Epilogue(residual, activation))), tolerance);

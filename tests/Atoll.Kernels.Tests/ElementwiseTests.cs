@@ -131,6 +131,19 @@ public sealed class ElementwiseTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    public void Images_of_three_planes_become_pixels_of_three_floats(SimdLevel level)
+    {
+        foreach (var (height, width) in new[] { (1, 1), (3, 5), (16, 16), (97, 201) })
+        {
+            using var harness = new KernelHarness(level, height);
+            var x = harness.Floats(0, 2, 3, height, width);
+            var y = harness.Floats(0, 2, height, width, 3).Permute(0, 3, 1, 2);
+            Assert.Equal(KernelHarness.Read<float>(x), harness.Run<float>(y, Elementwise.Copy("pixels", x, y)));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
     public void Copies_and_scaled_shifts_take_any_strides(SimdLevel level)
     {
         for (var seed = 0; seed < 20; seed++)

@@ -287,6 +287,8 @@ public sealed unsafe class CpuDevice : Device
         }
         else if (front.Blocks > 1)
         {
+            // A unit that goes to sleep right now must see the kernel, or be seen.
+            Interlocked.MemoryBarrier();
             _calls.WakeOne();
         }
     }

@@ -21,6 +21,12 @@ public static class Convolution
             throw new ArgumentException($"{name}: {x} convolved by {w.Shape} with {g} does not give {y}");
         }
 
+        if (epilogue.Gate is { } gate && (w.Groups > 1 || !new ConvolutionWindow(g, w.Shape).IsPointwise
+            || !gate.Shape.AsSpan().SequenceEqual([x.Shape[0], 1, 1, w.InputChannels]) || gate.Strides[3] != 1))
+        {
+            throw new ArgumentException($"{name}: {gate} cannot be the gate of {x} convolved by {w.Shape} with {g}");
+        }
+
         if (w.IsDepthwise)
         {
             return [DepthwiseKernel.Create(name, x, new DepthwiseLayer(w, g, epilogue), y)];
@@ -39,7 +45,7 @@ public static class Convolution
         string name, TensorRef x, WinogradWeights w, TensorRef y, ConvolutionGeometry g, Epilogue epilogue)
     {
         Check(name, x, y, w.InputChannels, w.OutputChannels);
-        if (!WinogradWeights.CanUse(g) || y.Shape[1] != g.OutputHeight(x.Shape[1], 3)
+        if (!WinogradWeights.CanUse(g) || epilogue.Gate != null || y.Shape[1] != g.OutputHeight(x.Shape[1], 3)
             || y.Shape[2] != g.OutputWidth(x.Shape[2], 3) || y.Shape[0] != x.Shape[0]
             || (epilogue.Residual is { } r && !r.Shape.AsSpan().SequenceEqual(y.Shape)))
         {
@@ -59,7 +65,7 @@ public static class Convolution
         ArgumentNullException.ThrowIfNull(layer);
         var (w, g, expansion) = (layer.Weights, layer.Geometry, layer.Expansion);
         Check(name, x, y, expansion?.InputChannels ?? w.InputChannels, w.OutputChannels);
-        if (!w.IsDepthwise || y.Shape[1] != g.OutputHeight(x.Shape[1], w.KernelHeight)
+        if (!w.IsDepthwise || layer.Epilogue.Gate != null || y.Shape[1] != g.OutputHeight(x.Shape[1], w.KernelHeight)
             || y.Shape[2] != g.OutputWidth(x.Shape[2], w.KernelWidth) || y.Shape[0] != x.Shape[0]
             || expansion is { IsDepthwise: true } or { Groups: > 1 } or { KernelHeight: > 1 } or { KernelWidth: > 1 }
             || (expansion != null && expansion.OutputChannels != w.InputChannels)

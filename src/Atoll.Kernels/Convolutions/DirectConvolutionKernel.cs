@@ -13,6 +13,7 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
     private readonly ImageView _x;
     private readonly ImageView _y;
     private readonly ImageView _residual;
+    private readonly ImageView _gate;
     private readonly RegionPlan _plan;
     private readonly PanelMultiply _inPlace;
     private readonly PanelMultiply _padded;
@@ -38,8 +39,11 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
             PitchA = window.Channels * stride, PitchC = (nint)_y.PixelPitch, PitchResidual = (nint)_residual.PixelPitch,
         };
         _maxTiles = plan.MaxRows * TileList.TilesOf(plan.MaxColumns, _inPlace.MaxRows);
-        ScratchBytes = 64 + _maxTiles * sizeof(TileRows) + sizeof(float)
-            * (_inPlace.PartialFloats(_maxTiles) + window.InputRows(plan.MaxRows) * _paddedColumns * window.Channels);
+        _gate = epilogue.Gate is { } gate ? ImageView.Of(gate) : default;
+        // A gated convolution is pointwise, so the scaled panel lies where others have the padded copy.
+        ScratchBytes = 64 + _maxTiles * sizeof(TileRows) + sizeof(float) * (_inPlace.PartialFloats(_maxTiles)
+            + (epilogue.Gate != null ? _inPlace.ScaledFloats
+                : window.InputRows(plan.MaxRows) * _paddedColumns * window.Channels));
     }
 
     public override int ScratchBytes { get; }
@@ -52,10 +56,10 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
         var accesses = epilogue.Accesses(x, y);
         var operands = new Operands(ImageView.Of(x), ImageView.Of(y), epilogue.Residual is { } view
             ? ImageView.Of(view) : default);
-        if (window.IsPointwise && operands.CanFlatten(epilogue.Residual != null))
+        if (window.IsPointwise && operands.CanFlatten(epilogue))
         {
-            // Without borders and strides all images are one line of pixels.
-            operands = operands.Flatten(epilogue.Residual != null);
+            // Without borders and strides all images are one line of pixels; a gate belongs to one of them.
+            operands = operands.Flatten(epilogue);
         }
 
         var plan = RegionPlan.Choose(operands.Y, panels, window);
@@ -86,7 +90,8 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
 
         var count = AddTiles(tiles, source, region);
         var multiply = inside ? _inPlace : _padded;
-        multiply.Run(tiles, count, region.FirstPanel, region.LastPanel, partial, context);
+        var scale = _gate.Start == null ? default : new PanelScale(_gate.At(region.Image, 0, 0), copy);
+        multiply.RunScaled(tiles, count, region.FirstPanel, region.LastPanel, partial, scale, context);
     }
 
     private bool CopyPadded(int image, int top, int left, int rows, int columns, float* target, BlockContext context)
@@ -163,8 +168,13 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
 
     private readonly record struct Operands(ImageView X, ImageView Y, ImageView Residual)
     {
-        public bool CanFlatten(bool residual) => X.IsLine && Y.IsLine && (!residual || Residual.IsLine);
+        public bool CanFlatten(Epilogue epilogue) => epilogue.Gate == null
+            ? X.IsLine && Y.IsLine && (epilogue.Residual == null || Residual.IsLine)
+            : X.IsLinePerImage && Y.IsLinePerImage && (epilogue.Residual == null || Residual.IsLinePerImage);
 
-        public Operands Flatten(bool residual) => new(X.AsLine(), Y.AsLine(), residual ? Residual.AsLine() : Residual);
+        public Operands Flatten(Epilogue epilogue) => epilogue.Gate == null
+            ? new(X.AsLine(), Y.AsLine(), epilogue.Residual == null ? Residual : Residual.AsLine())
+            : new(X.AsLinePerImage(), Y.AsLinePerImage(), epilogue.Residual == null ? Residual
+                : Residual.AsLinePerImage());
     }
 }

@@ -21,6 +21,11 @@ internal unsafe struct ImageView
     public readonly float* At(int image, int row, int column) =>
         Start + image * ImagePitch + row * RowPitch + column * PixelPitch;
 
+    /// <summary>Whether the pixels of each image are one line of equal steps.</summary>
+    public readonly bool IsLinePerImage => Height == 1 || RowPitch == PixelPitch * Width;
+
+    public readonly ImageView AsLinePerImage() => this with { Height = 1, Width = Height * Width };
+
     public readonly ImageView AsLine() => this with { Images = 1, Height = 1, Width = Images * Height * Width };
 
     public readonly TileLine Line(int row, int columnStep) =>

@@ -7,6 +7,7 @@ namespace Atoll.Kernels;
 internal sealed record WinogradPlan(int TilesHigh, int TilesWide, int Groups, int Parts, int Tiles, int Panels)
 {
     private const int BlocksMin = 4;
+    private const int FewGroups = 32;
     private const int NearTiles = 28;
     private const int NearCacheBytes = 1 << 20;
     private const int ScratchBytesMax = 2_200_000;
@@ -23,6 +24,12 @@ internal sealed record WinogradPlan(int TilesHigh, int TilesWide, int Groups, in
             ScratchBytesMax / (WinogradWeights.Points * 4 * (channels + panels.FullWidth)), 1, Math.Max(1, tiles));
         var wanted = panels.Bytes <= NearCacheBytes ? Math.Min(most, NearTiles) : most;
         var groups = (tiles + wanted - 1) / wanted;
+        if (groups is > 1 and < FewGroups)
+        {
+            // As many for each of several units; a smaller group needs no more memory.
+            groups = Math.Min(tiles, (groups + BlocksMin - 1) / BlocksMin * BlocksMin);
+        }
+
         var parts = Math.Clamp((BlocksMin + groups - 1) / groups, 1, panels.Count);
         return new WinogradPlan(high, wide, groups, parts, tiles, panels.Count);
     }

@@ -116,7 +116,8 @@ public static class Elementwise
         {
             1 => new CopyKernel<byte>(name, x, y),
             2 => new CopyKernel<ushort>(name, x, y),
-            4 => TransposeKernel.TryCreate(name, x, y) ?? (CpuKernel)new CopyKernel<uint>(name, x, y),
+            4 => InterleaveKernel.TryCreate(name, x, y) ?? TransposeKernel.TryCreate(name, x, y)
+                ?? (CpuKernel)new CopyKernel<uint>(name, x, y),
             8 => new CopyKernel<ulong>(name, x, y),
             _ => throw new NotSupportedException($"{name}: elements of {y.ElementBytes} bytes"),
         };

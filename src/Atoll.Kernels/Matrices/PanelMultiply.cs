@@ -102,14 +102,32 @@ internal sealed unsafe class PanelMultiply
     /// <summary>Floats that <see cref="Run"/> needs for partial sums of the given tiles.</summary>
     public int PartialFloats(int tiles) => (tiles + 1) * MaxRows * _panels.FullWidth;
 
+    /// <summary>Floats that <see cref="RunScaled"/> needs for a panel whose rows are scaled.</summary>
+    public int ScaledFloats => _panels.K * _panels.FullWidth;
+
     /// <summary>All tiles times panels first to last - 1; false when the block must be left.</summary>
-    public bool Run(TileRows* tiles, int count, int first, int last, float* partial, BlockContext context)
+    public bool Run(TileRows* tiles, int count, int first, int last, float* partial, BlockContext context) =>
+        RunScaled(tiles, count, first, last, partial, default, context);
+
+    /// <summary>The same with each row of the panels times a factor.</summary>
+    public bool RunScaled(TileRows* tiles, int count, int first, int last, float* partial, PanelScale scale,
+        BlockContext context)
     {
         fixed (nint* segments = _segments)
         {
             for (var panel = first; panel < last; panel++)
             {
                 var b = _panels.Panel(panel);
+                if (scale.Factors != null)
+                {
+                    if (!scale.Apply(b, _panels.K, _panels.Width(panel), context))
+                    {
+                        return false;
+                    }
+
+                    b = scale.Scaled;
+                }
+
                 for (var chunk = 0; chunk < _chunks.Length; chunk++)
                 {
                     var part = _chunks[chunk];
@@ -207,16 +225,48 @@ internal sealed unsafe class PanelMultiply
 
     private void WriteTail(Tile* tile, float* partial, float* c, float* residual, int columns)
     {
-        for (var column = 0; column < columns; column++)
+        var sums = new TailSums(partial, tile->Bias);
+        var column = 0;
+        if (_panels.Level == SimdLevel.Vector512)
         {
-            var sum = partial[column] + tile->Bias[column];
-            sum += (_flags & TileFlags.Residual) != 0 ? residual[column] : 0;
-            if ((_flags & TileFlags.Clip) != 0)
+            column = Write<Lanes16>(sums, c, residual, column, columns);
+        }
+
+        if (_panels.Level >= SimdLevel.Vector256)
+        {
+            column = Write<Lanes8>(sums, c, residual, column, columns);
+        }
+
+        Write<Lanes1>(sums, c, residual, column, columns);
+    }
+
+    /// <summary>Writes the columns that fill registers; returns the first that does not.</summary>
+    private int Write<T>(in TailSums sums, float* c, float* residual, int column, int columns)
+        where T : struct, ILanes<T>
+    {
+        for (; column + T.Count <= columns; column += T.Count)
+        {
+            var sum = T.Load(sums.Partial + column) + T.Load(sums.Bias + column);
+            if ((_flags & TileFlags.Residual) != 0)
             {
-                sum = sum < _low ? _low : sum > _high ? _high : sum;
+                sum += T.Load(residual + column);
             }
 
-            c[column] = sum;
+            if ((_flags & TileFlags.Clip) != 0)
+            {
+                sum = T.Min(T.Create(_high), T.Max(T.Create(_low), sum));
+            }
+
+            T.Store(sum, c + column);
         }
+
+        return column;
+    }
+
+    private readonly struct TailSums(float* partial, float* bias)
+    {
+        public float* Partial { get; } = partial;
+
+        public float* Bias { get; } = bias;
     }
 }

@@ -40,6 +40,20 @@ public sealed class FusionPassTests
         CompiledRun.Check(graph, 15);
     }
 
+    [Theory]
+    [InlineData(40, "atoll.GatedConv")]
+    [InlineData(7, "Mul", "atoll.Conv")]
+    public void Factors_of_a_large_images_channels_go_into_the_convolution_after_them(
+        long size, params string[] expected)
+    {
+        var b = new GraphBuilder(17);
+        var x = b.Input(2, 6, size, size);
+        var y = b.Op("Conv", b.Op("Mul", b.Input(2, 6, 1, 1), x), b.Weights(8, 6, 1, 1), b.Weights(8));
+        var graph = b.Build(b.Op("Relu", y));
+        Assert.Equal(expected, Fused(graph));
+        CompiledRun.Check(graph, 17);
+    }
+
     [Fact]
     public void A_depthwise_convolution_leaves_an_expansion_that_is_read_elsewhere()
     {

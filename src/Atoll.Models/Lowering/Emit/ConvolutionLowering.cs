@@ -9,7 +9,8 @@ internal static class ConvolutionLowering
     public static IEnumerable<(string Operator, NodeLowering Lower)> Operators =>
         [("Conv", Lower), ("ConvTranspose", TransposedConvolutionLowering.Lower)];
 
-    public static IEnumerable<(string Operator, NodeLowering Lower)> Fused => [("Conv", Lower)];
+    public static IEnumerable<(string Operator, NodeLowering Lower)> Fused =>
+        [("Conv", Lower), (GateFusion.Operator, Lower)];
 
     /// <summary>Weights, which must be float constants.</summary>
     public static Tensor Weights(GraphNode node) =>
@@ -31,13 +32,15 @@ internal static class ConvolutionLowering
         }
 
         var residual = context.TryInput(node, 3) is { } r ? context.Image($"{node.Name}.residual", r) : null;
-        TensorView[] reads = residual is null ? [x] : [x, residual];
+        var gate = context.TryInput(node, 4) is { } factors ? context.Image($"{node.Name}.gate", factors) : null;
+        TensorView[] reads = [x, .. new[] { residual, gate }.OfType<TensorView>()];
         var y = context.Output(node, MemoryOrder.ChannelsLast, reads, ImageViews.HasDenseChannels);
         var filters = new Filters(weights, node.In(2)?.Constant, (int)node.Attributes.Int("group", 1))
         {
             MayTransform = context.Options.Winograd,
         };
-        AddStep(context, node.Name, new Operands(x, residual, y), filters, window.Plane(), FusedActivation.Read(node));
+        var operands = new Operands(x, residual, y) { Gate = gate };
+        AddStep(context, node.Name, operands, filters, window.Plane(), FusedActivation.Read(node));
     }
 
     /// <summary>Adds one two-dimensional convolution.</summary>
@@ -46,13 +49,17 @@ internal static class ConvolutionLowering
     {
         var (x, residual, y) = (ImageViews.Pixels(operands.X), operands.Residual is { } r ? ImageViews.Pixels(r) : null,
             ImageViews.Pixels(operands.Y));
+        var gate = operands.Gate is { } factors ? ImageViews.Pixels(factors) : null;
         context.Add(new LoweredStep
         {
             Name = name,
-            Reads = residual is null ? [x] : [x, residual],
+            Reads = [x, .. new[] { residual, gate }.OfType<TensorView>()],
             Writes = [y],
             Emit = binding => Emit(name, binding, filters, geometry, (binding.Ref(x), binding.Ref(y),
-                new Epilogue(residual is null ? null : binding.Ref(residual), activation))),
+                new Epilogue(residual is null ? null : binding.Ref(residual), activation)
+                {
+                    Gate = gate is null ? null : binding.Ref(gate),
+                })),
         });
     }
 
@@ -63,7 +70,11 @@ internal static class ConvolutionLowering
         : Convolution.Create(name, on.X, filters.Pack(binding), on.Y, geometry, on.Epilogue);
 
     /// <summary>Views (N, C, H, W) or (N, C, W).</summary>
-    public sealed record Operands(TensorView X, TensorView? Residual, TensorView Y);
+    public sealed record Operands(TensorView X, TensorView? Residual, TensorView Y)
+    {
+        /// <summary>Factors of the input's channels (N, C, 1, 1) of a pointwise convolution, or null.</summary>
+        public TensorView? Gate { get; init; }
+    }
 
     /// <summary>Weights (outputs, inputs per group, spatial…) and bias.</summary>
     public sealed record Filters(Tensor Weights, Tensor? Bias, int Groups)

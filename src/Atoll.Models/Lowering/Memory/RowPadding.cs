@@ -47,5 +47,7 @@ internal sealed class RowPadding
     }
 
     private static bool ReadsRows(GraphNode node) =>
-        node.IsFused("MatMul") || node.IsFused(DepthwiseFusion.Operator) || ((node.Is("Conv") || node.IsFused("Conv")) && node.In(1)?.Shape is { Length: 4 });
+        node.IsFused("MatMul") || node.IsFused(DepthwiseFusion.Operator) ||
+        node.IsFused(GateFusion.Operator) ||
+        ((node.Is("Conv") || node.IsFused("Conv")) && node.In(1)?.Shape is { Length: 4 });
 }

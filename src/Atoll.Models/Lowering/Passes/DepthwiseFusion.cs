@@ -17,7 +17,7 @@ internal sealed class DepthwiseFusion : GraphPass
 
     private static bool TryExpand(GraphNode node, GraphEditor editor)
     {
-        if (node.In(0)?.Producer is not { } expansion || !IsPointwise(expansion) ||
+        if (node.In(0)?.Producer is not { } expansion || !IsPointwise(expansion) || expansion.In(3) is not null ||
             !ReferenceEquals(editor.OnlyReader(expansion.Out()), node))
         {
             return false;
@@ -59,7 +59,8 @@ internal sealed class DepthwiseFusion : GraphPass
     private static bool IsDepthwise(GraphNode node) => IsConvolution(node) && node.In(1)!.Constant!.Shape is var w &&
         w[0] > 1 && w[1] == 1 && node.Attributes.Int("group", 1) == w[0];
 
-    private static bool IsPointwise(GraphNode node) => IsConvolution(node) && node.In(3) is null &&
+    /// <summary>A convolution by 1x1 filters, without groups, strides or borders.</summary>
+    public static bool IsPointwise(GraphNode node) => IsConvolution(node) &&
         node.In(1)!.Constant!.Shape is [_, _, 1, 1] && node.Attributes.Int("group", 1) == 1 &&
         Array.TrueForAll(node.Attributes.Ints("strides", [1, 1]), s => s == 1) &&
         Array.TrueForAll(node.Attributes.Ints("pads", [0, 0, 0, 0]), p => p == 0);

@@ -18,7 +18,8 @@ internal static class FusionPasses
     public static void ApplyWithShapes(Graph graph) => Apply(graph,
         new NoOpRemoval(), new SiluFusion(), new QuantizedSumFusion(), new QuantizedProductFusion(),
         new AttentionFusion(), new ScaleShiftFusion(), new MatMulFusion(), EpilogueFusion.ForConvolutions(),
-        EpilogueFusion.ForMatrixProducts(), EpilogueFusion.ForScaleShifts(), new DepthwiseFusion());
+        EpilogueFusion.ForMatrixProducts(), EpilogueFusion.ForScaleShifts(), new DepthwiseFusion(),
+        new GateFusion());
 
     /// <summary>What no kernel can do without: batch normalizations become scale and shift.</summary>
     public static void ApplyNeeded(Graph graph) => Apply(graph, new ScaleShiftFusion());

@@ -15,15 +15,19 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
     // The machine's speed drifts over seconds: every case is measured in several rounds, so that drift hits all alike.
     private const int Rounds = 8;
 
+    // A model is loaded anew in each round.
+    private const int ModelRounds = 2;
+
     public IReadOnlyList<PreemptRow> Run(IReadOnlyList<PreemptCase> cases, Action<int> progress)
     {
         var loaded = cases.Select(_ => new List<Measurement>()).ToArray();
         var control = cases.Select(_ => new List<Measurement>()).ToArray();
-        for (var round = 0; round < Rounds; round++)
+        var rounds = cases.Any(what => what.Model is not null) ? ModelRounds : Rounds;
+        for (var round = 0; round < rounds; round++)
         {
             for (var index = 0; index < cases.Count; index++)
             {
-                var part = cases[index] with { Samples = Math.Max(25, cases[index].Samples / Rounds) };
+                var part = cases[index] with { Samples = Math.Max(25, cases[index].Samples / rounds) };
                 control[index].Add(
                     Measure(part with { Clients = 0, ForcesGc = false, Samples = Math.Max(25, part.Samples / 2) }));
                 loaded[index].Add(Measure(part));
@@ -42,7 +46,8 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
         return new PreemptRow
         {
             Mode = what.Mode,
-            Queue = what.Queue,
+            Model = what.Model,
+            Queue = what.Model is null ? what.Queue : loaded.Max(m => m.Kernels),
             Clients = what.Clients,
             BlockUs = what.BlockUs,
             Units = what.Units,
@@ -91,8 +96,9 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
             [new PacedKernel("first", what.RtBlocks, RealTimeBlockUs, clock),
                 new PacedKernel("second", 1, RealTimeBlockUs, clock)]));
         using var realTime = device.CreateStream(new StreamOptions { Class = WorkClass.RealTime, Name = "urgent" });
-        var clients =
-            Enumerable.Range(0, what.Clients).Select(i => new SaturatingClient(device, what, i, clock)).ToArray();
+        using var model = what is { Model: { } name, Clients: > 0 } ? new SaturatingModel(device, name) : null;
+        var program = model?.Program ?? Paced(device, what);
+        var clients = Enumerable.Range(0, what.Clients).Select(i => new SaturatingClient(device, program, i)).ToArray();
         var samples = new Sample[what.Samples];
         long allocated = 0;
         var submitter =
@@ -101,8 +107,11 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
         submitter.Start();
         submitter.Join();
         Array.ForEach(clients, client => client.Stop());
-        return Measurement.Of(samples, device.Statistics, allocated / what.Samples);
+        return Measurement.Of(samples, device.Statistics, allocated / what.Samples, program.Kernels.Length);
     }
+
+    private Devices.Program Paced(CpuDevice device, PreemptCase what) => device.Load("client",
+        [.. Enumerable.Range(0, what.Queue).Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock))]);
 
     private long Submit(CpuDevice device, DeviceStream stream, Launch launch, PreemptCase what, Sample[] samples)
     {
@@ -169,12 +178,13 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
     private readonly record struct Sample(double Microseconds, bool HadGc);
 
     private sealed record Measurement(
-        double[] Clean, double[] Collected, PreemptionStatistics Statistics, long AllocatedBytesPerLaunch)
+        double[] Clean, double[] Collected, PreemptionStatistics Statistics, long AllocatedBytesPerLaunch, int Kernels)
     {
-        public static Measurement Of(Sample[] samples, PreemptionStatistics statistics, long allocated) => new(
+        public static Measurement Of(
+            Sample[] samples, PreemptionStatistics statistics, long allocated, int kernels) => new(
             [.. samples.Where(s => !s.HadGc).Select(s => s.Microseconds).Order()],
             [.. samples.Where(s => s.HadGc).Select(s => s.Microseconds).Order()],
-            statistics, allocated);
+            statistics, allocated, kernels);
     }
 
     /// <summary>
@@ -186,13 +196,10 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
         private readonly Launch[] _launches;
         private volatile bool _stops;
 
-        public SaturatingClient(CpuDevice device, PreemptCase what, int index, TimeProvider clock)
+        // Programs are never run twice at once: the second launch waits behind the first in the stream.
+        public SaturatingClient(CpuDevice device, Devices.Program program, int index)
         {
             _stream = device.CreateStream(new StreamOptions { Name = $"client-{index}" });
-            var kernels =
-                Enumerable.Range(0, what.Queue)
-                .Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock));
-            var program = device.Load($"client-{index}", [.. kernels]);
             _launches = [.. Enumerable.Range(0, 2).Select(_ => new Launch(program) { OnEnded = Again })];
             Array.ForEach(_launches, launch => _stream.Submit(launch));
         }

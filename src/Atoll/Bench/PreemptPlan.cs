@@ -43,9 +43,24 @@ internal static class PreemptPlan
         return cases;
     }
 
+    /// <summary>Each model as the one best-effort client, on every CPU but the submitter's.</summary>
+    public static IReadOnlyList<PreemptCase> ModelCases(
+        IReadOnlyList<string> models, bool isQuick, SchedulingRights rights) =>
+        [.. models.Select(model => new PreemptCase
+        {
+            Mode = "reset", Model = model, Queue = 1, Clients = 1, BlockUs = 20,
+            Units = Math.Max(1, ThreadScheduling.AllowedCpus().Count - 1), RtBlocks = 1,
+            Rights = rights == SchedulingRights.Full ? "full" : "plain", Samples = isQuick ? 1000 : 10000,
+        })];
+
     public static IReadOnlyList<PreemptFlatness> Flatness(
         IReadOnlyList<PreemptRow> rows, IReadOnlyList<PreemptCase> cases)
     {
+        if (cases.Any(what => what.Model is not null))
+        {
+            return [];
+        }
+
         var main = cases[1];
         var comparable =
             rows.Skip(1).Where(r => r.Rights == main.Rights && r.Units == main.Units && r.GcSamples == 0).ToArray();

@@ -22,6 +22,9 @@ internal sealed record PreemptCase
 
     public required int Samples { get; init; }
 
+    /// <summary>A sample model that each client runs in place of kernels that only pass time.</summary>
+    public string? Model { get; init; }
+
     /// <summary>A garbage collection is forced every 100 ms.</summary>
     public bool ForcesGc { get; init; }
 }
@@ -31,6 +34,10 @@ internal sealed record PreemptRow
 {
     public required string Mode { get; init; }
 
+    /// <summary>The model whose kernels were preempted; null where they only pass time.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Kernels of one launch.</summary>
     public required int Queue { get; init; }
 
     public required int Clients { get; init; }

@@ -48,7 +48,8 @@ internal sealed class HttpBench(HttpBenchOptions options, TimeProvider clock, Ac
             progress($"{options.Connections} connections");
             var saturation = await SaturateAsync(server.Host.Url, cancellation);
             return new HttpReport(
-                BenchJson.Machine, inside, http, control, http.P50Us - inside.P50Us, http.P99Us - inside.P99Us, allocated,
+                BenchJson.Machine, inside, http, control, http.P50Us - inside.P50Us, http.P99Us - inside.P99Us,
+                    allocated,
                 saturation);
         }
         finally

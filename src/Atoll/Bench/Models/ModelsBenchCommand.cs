@@ -103,11 +103,12 @@ internal static class ModelsBenchCommand
     private static void Print(ModelsReport report, TextWriter output)
     {
         var table = TextTable.Create("model", "threads", "batch", "ours ms", "peer ms", "ratio", "cpu ratio", "GFLOP/s",
-            "of peak", "load ms", "peer load", "error", "MB", "peer MB", "runs");
+            "of peak", "load ms", "warm", "peer load", "error", "MB", "peer MB", "runs");
         foreach (var r in report.Rows)
         {
             TextTable.Add(table, r.Model, $"{r.Threads}", $"{r.Batch}", $"{r.OursMs:F2}", $"{r.PeerMs:F2}",
                 $"{r.Ratio:F2}", $"{r.CpuRatio:F2}", $"{r.Gflops:F1}", $"{r.PeakShare:P0}", $"{r.LoadMs:F0}",
+                $"{r.WarmLoadMs:F0}",
                 $"{r.PeerLoadMs:F0}", $"{r.MaxRelError:e1}", $"{r.MemoryMb:F0}", $"{r.PeerMemoryMb:F0}", $"{r.Runs}");
         }
 

@@ -152,7 +152,7 @@ public sealed class FunctionTests
 
     private static AttributeProto Number(string name) => new()
     {
-        Name = name, Type = AttributeProto.Types.AttributeType.Float, F = 0,
+        Name = name, Type = AttributeProto.Types.AttributeType.Float, F = 1e-9f,
     };
 
     private static void Import(ProtoModel model) =>

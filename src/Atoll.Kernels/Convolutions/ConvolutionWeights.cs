@@ -92,8 +92,8 @@ public sealed unsafe class ConvolutionWeights : IPackedWeights
         for (var group = 0; group < groups; group++)
         {
             var layout = new PanelLayout((long)group * perGroup * perFilter, rows, perFilter);
-            panels[group] =
-                new PackedPanels(oihw, layout, perGroup, bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup));
+            panels[group] = new PackedPanels(
+                oihw, layout, perGroup, bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup));
         }
 
         return new ConvolutionWeights(shape, panels, null);

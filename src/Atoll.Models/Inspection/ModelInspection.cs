@@ -62,6 +62,7 @@ public sealed record ModelInspection
     {
         using var file = OnnxModel.OpenData(path);
         var model = StoredModel.Parse(file.Content, $"model '{path}'", ModelLimits.Default, file).Proto;
+        FunctionInlining.Apply(model, ModelLimits.Default);
         var graph = model.Graph ?? throw new ModelException(ModelError.Malformed, $"model '{path}' holds no graph");
         var initializers = graph.Initializer.Select(t => t.Name).ToHashSet();
         return new ModelInspection

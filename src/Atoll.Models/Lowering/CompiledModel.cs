@@ -67,23 +67,13 @@ public sealed class CompiledModel : IDisposable
     public ModelStatistics Measure(IReadOnlyList<long[]>? inputShapes = null) => Plan(inputShapes).Statistics;
 
     /// <summary>
-    /// Bytes of constants on the device, held there once for all instances; 0 while none is there. What is packed for
-    /// kernels counts as before packing.
+    /// Bytes of constants on the device, plain and packed, held there once for all instances; 0 while none is there.
     /// </summary>
     public long ConstantBytesOn(Device device)
     {
         lock (_lock)
         {
-            return _weights.TryGetValue(device, out var weights) ? Math.Max(WeightBytes, weights.PlainBytes) : 0;
-        }
-    }
-
-    /// <summary>The part of <see cref="ConstantBytesOn"/> that no client's budget counts.</summary>
-    public long PackedBytesOn(Device device)
-    {
-        lock (_lock)
-        {
-            return _weights.TryGetValue(device, out var weights) ? Math.Max(0, WeightBytes - weights.PlainBytes) : 0;
+            return _weights.TryGetValue(device, out var weights) ? weights.PlainBytes + weights.PackedBytes : 0;
         }
     }
 

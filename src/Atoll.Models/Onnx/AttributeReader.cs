@@ -39,6 +39,8 @@ internal static class AttributeReader
         Kind.Int => proto.I,
         Kind.String => proto.S.ToStringUtf8(),
         Kind.Tensor when proto.T is not null => tensors.Read(proto.T, $"{where}.{proto.Name}"),
+        Kind.SparseTensor when proto.SparseTensor is not null =>
+            SparseTensors.Read(proto.SparseTensor, tensors, $"{where}.{proto.Name}"),
         Kind.Floats => proto.Floats.ToArray(),
         Kind.Ints => proto.Ints.ToArray(),
         Kind.Strings => proto.Strings.Select(s => s.ToStringUtf8()).ToArray(),

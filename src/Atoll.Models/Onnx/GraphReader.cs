@@ -52,17 +52,22 @@ internal sealed class GraphReader(StoredModel stored, TensorReader tensors)
 
         private void ReadInitializers()
         {
-            if (proto.SparseInitializer.Count > 0)
-            {
-                throw new ModelException(ModelError.UnsupportedType, "sparse initializers are not supported");
-            }
             foreach (var (index, initializer) in proto.Initializer.Index())
             {
                 var raw = parent is null ? reader.Stored.TryRawData(index) : null;
-                var tensor = reader.Tensors.Read(initializer, initializer.Name, raw);
-                var value = Define(initializer.Name, "an initializer");
-                (value.Type, value.Shape, value.Constant) = (tensor.Type, tensor.Shape, tensor);
+                DefineConstant(initializer.Name, reader.Tensors.Read(initializer, initializer.Name, raw));
             }
+            foreach (var sparse in proto.SparseInitializer)
+            {
+                var name = sparse.Values?.Name ?? "";
+                DefineConstant(name, SparseTensors.Read(sparse, reader.Tensors, name));
+            }
+        }
+
+        private void DefineConstant(string name, Tensor tensor)
+        {
+            var value = Define(name, "an initializer");
+            (value.Type, value.Shape, value.Constant) = (tensor.Type, tensor.Shape, tensor);
         }
 
         private void ReadInputs(Graph graph)

@@ -89,6 +89,7 @@ public sealed class OnnxModel
         var limits = stored.Limits;
         try
         {
+            FunctionInlining.Apply(stored.Proto, limits);
             var tensors = new TensorReader(new ExternalData(folder), limits);
             var graph = new GraphReader(stored, tensors).Read();
             ShapeInference.Run(graph, limits);

@@ -11,15 +11,13 @@ internal static class OperatorSupport
     /// <exception cref="ModelException">There is one.</exception>
     public static void Require(ModelProto model, Dictionary<string, int> opsets)
     {
-        var functions = model.Functions.Select(f => (GraphReader.DomainOf(f.Domain), f.Name)).ToHashSet();
         var missing = Missing(model.Graph, opsets).Select(found =>
         {
             var (node, index) = found;
             var domain = GraphReader.DomainOf(node.Domain);
-            var local = functions.Contains((domain, node.OpType)) ? ", a function of the model itself" : "";
             var name = node.Name.Length > 0 ? node.Name : $"{node.OpType}_{index}";
             return $"{(domain.Length > 0 ? domain + "." : "")}{node.OpType} " +
-                $"(node '{name}', opset {opsets.GetValueOrDefault(domain)}{local})";
+                $"(node '{name}', opset {opsets.GetValueOrDefault(domain)})";
         }).ToList();
         if (missing.Count > 0)
         {

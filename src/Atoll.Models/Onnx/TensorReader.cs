@@ -44,12 +44,7 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
         var count = limits.CountElements(shape, where);
         var bytes = type == ElementType.String ? proto.StringData.Sum(v => (long)v.Length + sizeof(uint))
             : count * type.SizeInBytes();
-        if (bytes > Array.MaxLength || (_constantBytes += bytes) > limits.ConstantBytesMax)
-        {
-            throw ModelLimits.Exceeded($"{where} brings the constants to {_constantBytes} bytes",
-                limits.ConstantBytesMax,
-                nameof(limits.ConstantBytesMax));
-        }
+        RequireRoom(bytes, where);
         if (type == ElementType.String)
         {
             return new Tensor(type, shape, Strings(proto, count, raw is not null, where));
@@ -63,6 +58,28 @@ internal sealed class TensorReader(ExternalData external, ModelLimits limits)
         return raw is null ? new Tensor(type, shape, Bytes(proto, type, count, where))
             : raw.Length == bytes ? raw.ToTensor(type, shape)
             : throw Mismatch(where, count, raw.Length, "raw bytes");
+    }
+
+    /// <summary>Room for a tensor that is made from less, within the limits.</summary>
+    public byte[] Zeros(ElementType type, long[] shape, string where)
+    {
+        if (shape.Any(d => d < 0))
+        {
+            throw new ModelException(ModelError.InvalidShape, $"{where} has a negative dimension");
+        }
+        var bytes = limits.CountElements(shape, where) * type.SizeInBytes();
+        RequireRoom(bytes, where);
+        return new byte[bytes];
+    }
+
+    private void RequireRoom(long bytes, string where)
+    {
+        if (bytes > Array.MaxLength || (_constantBytes += bytes) > limits.ConstantBytesMax)
+        {
+            throw ModelLimits.Exceeded($"{where} brings the constants to {_constantBytes} bytes",
+                limits.ConstantBytesMax,
+                nameof(limits.ConstantBytesMax));
+        }
     }
 
     private static byte[] Strings(TensorProto proto, long count, bool isRaw, string where)

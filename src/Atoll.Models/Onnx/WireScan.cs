@@ -123,7 +123,7 @@ internal sealed class WireScan(Stream stream, string where, ModelLimits limits)
         (Message.Graph, 5) or (Message.Attribute, 5 or 10) or (Message.Sparse, 1 or 2) => Message.Tensor,
         (Message.Graph, 11 or 12 or 13) => Message.ValueInfo,
         (Message.Graph, 15) or (Message.Attribute, 22) => Message.Sparse,
-        (Message.Node, 5) => Message.Attribute,
+        (Message.Node, 5) or (Message.Function, 11) => Message.Attribute,
         (Message.Attribute, 14 or 15) or (Message.ValueInfo, 2) or (Message.ElementOf, 1 or 2) => Message.Type,
         (Message.Type, 1) => Message.TensorType,
         (Message.Type, 4 or 5 or 9) => Message.ElementOf,

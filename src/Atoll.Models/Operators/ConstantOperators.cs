@@ -22,7 +22,7 @@ internal static class ConstantOperators
     private static Tensor Value(OperatorCall call)
     {
         var attributes = call.Attributes;
-        return attributes.Tensor("value")
+        return attributes.Tensor("value") ?? attributes.Tensor("sparse_value")
             ?? (attributes.Has("value_float") ? Tensor.Float([], [attributes.Float("value_float")])
             : attributes.Has("value_int") ? Tensor.Int64([], [attributes.Int("value_int")])
             : attributes.Has("value_floats")

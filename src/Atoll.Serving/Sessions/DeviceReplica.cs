@@ -31,7 +31,7 @@ internal sealed class DeviceReplica : IReplica
 
     public IReadOnlyList<int> Sizes { get; }
 
-    public long MemoryBytes => _client.MemoryInUseBytes + _model.PackedBytesOn(_device);
+    public long MemoryBytes => _client.MemoryInUseBytes;
 
     public static async Task<DeviceReplica> CreateAsync(
         Device device, ReplicaSource source, CancellationToken cancellation)

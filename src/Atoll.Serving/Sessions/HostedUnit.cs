@@ -44,6 +44,9 @@ internal sealed class HostedUnit(
     /// <summary>What a backend loads; compiled now if need be.</summary>
     public ReplicaSource Source => programs.Source(configuration);
 
+    /// <summary>Whether it serves a model that is not being taken away.</summary>
+    public bool IsInService => members.Any(model => model.Unit == this && !model.HasLeft);
+
     /// <summary>No request of it waits.</summary>
     public bool IsIdle => members.All(model => model.IsIdle);
 

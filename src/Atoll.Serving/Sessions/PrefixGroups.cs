@@ -1,54 +1,86 @@
+using System.Security.Cryptography;
+using System.Text;
 using Atoll.Models;
 
 namespace Atoll.Serving;
 
 /// <summary>
 /// Finds models that begin alike, among those that are hosted, and compiles what they share. Programs that stay the
-/// same when models come or go are kept, and with them their weights on devices. Used by one caller at a time.
+/// same when models come or go are kept, and with them their weights on devices. Used by one caller at a time; units
+/// may be dropped meanwhile.
 /// </summary>
 internal sealed class PrefixGroups(double leastShare)
 {
     private readonly ProgramCache _cache = new();
-    private readonly HashSet<string> _refused = [];
+    private readonly List<HostedModel[]> _refused = [];
 
     /// <summary>Whether prefixes are looked for at all.</summary>
     public bool IsOn => leastShare > 0;
 
     /// <summary>
     /// A unit for each group of models that share a prefix; one that is there already stays. Models of one group have
-    /// one class and may run on the same devices.
+    /// one class and may run on the same devices. A group that cannot be compiled is left out and not tried again.
     /// </summary>
-    /// <exception cref="ModelException">A prefix or a suffix cannot be compiled; that group is not tried again.
-    /// </exception>
-    public IReadOnlyList<HostedUnit> Form(IReadOnlyList<HostedModel> models)
+    /// <param name="onApart">Told why a group cannot be compiled.</param>
+    public IReadOnlyList<HostedUnit> Form(IReadOnlyList<HostedModel> models, Action<string> onApart)
     {
+        _refused.RemoveAll(refused => !Array.TrueForAll(refused, models.Contains));
         var units = new List<HostedUnit>();
-        foreach (var alike in models.Where(model => model.Whole.Candidate is not null).GroupBy(KindOf))
+        try
         {
-            HostedModel[] own = [.. alike];
-            var found = own.Length < 2
-                ? []
-                : PrefixSearch.Find([.. own.Select(model => model.Whole.Candidate!)], leastShare);
-            foreach (var prefix in found)
+            foreach (var alike in models.Where(model => model.Whole.Candidate is not null).GroupBy(KindOf))
             {
-                HostedModel[] members = [.. prefix.Members.Select(member => own[member.Model])];
-                var name = $"prefix:{prefix.Fingerprint[..8]}";
-                if (members[0].Unit is { } known && known.Name == name && known.Members.SequenceEqual(members))
-                {
-                    units.Add(known);
-                }
-                else if (!_refused.Contains(KeyOf(members)))
-                {
-                    units.Add(Make(name, prefix, members));
-                }
+                Form(alike.Key, [.. alike], (units, onApart));
             }
+        }
+        catch
+        {
+            DropUnused(units);
+            throw;
         }
 
         return units;
     }
 
-    /// <summary>The unit could not be loaded: its models are not put together again.</summary>
-    public void Refuse(IEnumerable<HostedModel> members) => _refused.Add(KeyOf(members));
+    /// <summary>Frees the units that serve nothing.</summary>
+    public static void DropUnused(IEnumerable<HostedUnit> units)
+    {
+        foreach (var unit in units.Where(unit => !unit.IsInService))
+        {
+            unit.Drop();
+        }
+    }
+
+    /// <summary>The unit could not be loaded: its models are not put together again while all of them stay.</summary>
+    public void Refuse(IEnumerable<HostedModel> members) => _refused.Add([.. members]);
+
+    private void Form(string kind, HostedModel[] own, (List<HostedUnit> Units, Action<string> OnApart) found)
+    {
+        var prefixes = own.Length < 2
+            ? []
+            : PrefixSearch.Find([.. own.Select(model => model.Whole.Candidate!)], leastShare);
+        foreach (var prefix in prefixes)
+        {
+            HostedModel[] members = [.. prefix.Members.Select(member => own[member.Model])];
+            var name = NameOf(prefix, kind);
+            if (members[0].Unit is { } known && known.Name == name && known.Members.SequenceEqual(members))
+            {
+                found.Units.Add(known);
+            }
+            else if (!_refused.Exists(refused => refused.SequenceEqual(members)))
+            {
+                try
+                {
+                    found.Units.Add(Make(name, prefix, members));
+                }
+                catch (ModelException e)
+                {
+                    Refuse(members);
+                    found.OnApart(e.Message);
+                }
+            }
+        }
+    }
 
     private HostedUnit Make(string name, SharedPrefix prefix, HostedModel[] members)
     {
@@ -75,9 +107,8 @@ internal sealed class PrefixGroups(double leastShare)
                 Earlier = earlier,
             };
         }
-        catch (ModelException)
+        catch
         {
-            Refuse(members);
             Return(rented);
             throw;
         }
@@ -127,8 +158,14 @@ internal sealed class PrefixGroups(double leastShare)
     }
 
     private static string KindOf(HostedModel model) =>
-        $"{model.Configuration.Class} {string.Join(' ', model.Configuration.Devices.Order(StringComparer.Ordinal))}";
+        $"{model.Configuration.Class}\n{string.Join('\n', model.Configuration.Devices.Order(StringComparer.Ordinal))}";
 
-    private static string KeyOf(IEnumerable<HostedModel> members) =>
-        string.Join(' ', members.Select(model => model.Own.Order));
+    /// <summary>
+    /// Groups of one backbone that differ in class or devices have names of their own, so that plans keep them apart.
+    /// </summary>
+    private static string NameOf(SharedPrefix prefix, string kind)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{prefix.Fingerprint}\n{kind}"));
+        return $"prefix:{Convert.ToHexStringLower(hash)[..12]}";
+    }
 }

@@ -76,8 +76,6 @@ public sealed partial class SessionDirector : IAsyncDisposable
 
     internal TimeSpan Now => _clock.GetElapsedTime(_origin);
 
-    private int Evictions => _devices.Sum(device => device.Evictions);
-
     /// <summary>
     /// Begins to read rates and to plan; before that, plans are made only when a model comes or goes.
     /// </summary>
@@ -153,7 +151,6 @@ public sealed partial class SessionDirector : IAsyncDisposable
         }
 
         using var turn = await _grouping.EnterAsync(cancellation);
-        var evictions = Evictions;
         try
         {
             await _grouping.GroupAsync([.. Models, model], cancellation);
@@ -161,20 +158,6 @@ public sealed partial class SessionDirector : IAsyncDisposable
             {
                 await _placement.PlaceFirstAsync(model.Alone, cancellation);
             }
-        }
-        catch
-        {
-            await _grouping.LeaveAsync(model, Models);
-            if (Evictions > evictions)
-            {
-                await ReplanAsync("models that were evicted for another, which could not be placed, come back");
-            }
-
-            throw;
-        }
-
-        try
-        {
 
             lock (_lock)
             {
@@ -185,6 +168,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
         }
         catch
         {
+            // The others may be grouped with it, or evicted for it.
             await TakeAwayAsync(model);
             throw;
         }
@@ -283,11 +267,12 @@ public sealed partial class SessionDirector : IAsyncDisposable
         await _planning.WaitAsync(cancellation);
         try
         {
+            var replaced = _grouping.Retired;
             var models = Models;
             var plan = _plans.Make(models);
             await _placement.LoadPlannedAsync(models, plan, cancellation);
             _plans.PutInForce(plan, models);
-            await _grouping.RetireAsync();
+            await _grouping.RetireAsync(replaced);
             _trigger.Planned(Now);
             LogPlanned(why, plan.Devices.Count, plan.Moves, plan.Unplaced.Count);
         }

@@ -35,12 +35,14 @@ public sealed class SimulatedBackend(
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ServingException">There is no profile of the model for this kind of device.</exception>
+    /// <exception cref="ServingException">There is no profile of the model for this kind of device, or none for its
+    /// largest batch.</exception>
     public Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(source);
         var profile = source.Shared is { } shared ? OfGroup(source, shared) : OfModel(source.Source.Name);
-        var sizes = BatchSizes.UpTo(Math.Clamp(source.Configuration.MaxBatchSize, 1, profile.MaxBatch));
+        RequireBatch(source.Source.Name, source.Configuration.MaxBatchSize, profile);
+        var sizes = BatchSizes.UpTo(Math.Max(1, source.Configuration.MaxBatchSize));
         var memory = profile.Memory(sizes[^1]);
         if (Interlocked.Add(ref _inUse, memory) > MemoryBytes)
         {
@@ -63,6 +65,16 @@ public sealed class SimulatedBackend(
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    private void RequireBatch(string model, int rows, BatchProfile profile)
+    {
+        if (rows > profile.MaxBatch)
+        {
+            throw new ServingException(ServingError.ModelNotServable,
+                $"model '{model}' may get batches of {rows}, and its profile for kind '{kind.Name}' of simulated " +
+                $"device '{name}' ends at {profile.MaxBatch} (setting max_batch_size of config.json)");
+        }
+    }
+
     /// <summary>What runs take: the profile without what planning adds to it.</summary>
     private BatchProfile OfModel(string model) => profiles.Find(model, kind.Name) is { } known
         ? new BatchProfile(model, kind.Name, known.Points, known.Options with { Margin = 1 })
@@ -71,13 +83,18 @@ public sealed class SimulatedBackend(
             "device.simulated)");
 
     /// <summary>
-    /// The first model's profile for the prefix's part of the work; on top of it each suffix's part for its rows, where
-    /// rows are of all models in turn.
+    /// For the prefix's part of the work the profile that reaches furthest, of several the first model's; on top of it
+    /// each suffix's part for its rows, where rows are of all models in turn.
     /// </summary>
     private BatchProfile OfGroup(ReplicaSource source, PrefixPrograms shared)
     {
         var members = shared.Suffixes.Select(suffix => (Profile: OfModel(suffix.Model), suffix.Share)).ToArray();
-        var first = members[0];
+        foreach (var (suffix, (own, _)) in shared.Suffixes.Zip(members))
+        {
+            RequireBatch(suffix.Model, suffix.MaxBatch, own);
+        }
+
+        var first = members.MaxBy(member => member.Profile.MaxBatch);
         var largest = Math.Min(first.Profile.MaxBatch, Math.Max(1, source.Configuration.MaxBatchSize));
         return new BatchProfile(source.Source.Name, kind.Name,
             [.. Enumerable.Range(1, largest).Select(rows => new ProfilePoint(

@@ -14,7 +14,20 @@ internal sealed partial class UnitGrouping(double leastShare, UnitPlacement plac
     private readonly PrefixGroups _groups = new(leastShare);
     private readonly SemaphoreSlim _turn = new(1);
     private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _retiring = new(1);
     private readonly List<HostedUnit> _retired = [];
+
+    /// <summary>What was replaced and is not taken away yet.</summary>
+    public IReadOnlyList<HostedUnit> Retired
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _retired];
+            }
+        }
+    }
 
     /// <summary>Waits for the turn to change groups; ends when disposed.</summary>
     public async Task<IDisposable> EnterAsync(CancellationToken cancellation)
@@ -42,17 +55,26 @@ internal sealed partial class UnitGrouping(double leastShare, UnitPlacement plac
         }
 
         var newest = SessionPlanning.Newest(models);
-        var grouped = new HashSet<HostedModel>();
-        foreach (var unit in Form(newest))
+        var formed = _groups.Form(newest, LogApart);
+        try
         {
-            if (unit.Members[0].Unit == unit || await TryPlaceAsync(unit, cancellation))
+            foreach (var unit in formed)
             {
-                grouped.UnionWith(unit.Members);
-                Adopt(unit, models);
+                if (unit.IsInService || await TryPlaceAsync(unit, cancellation))
+                {
+                    Adopt(unit, models);
+                }
             }
         }
+        catch
+        {
+            PrefixGroups.DropUnused(formed);
+            throw;
+        }
 
-        foreach (var model in newest.Where(model => model.Unit.Shared is not null && !grouped.Contains(model)))
+        // A group that is whole stays, also where one that was to replace it could not be made.
+        var left = newest.Where(model => model.Unit.Shared is not null && !IsWhole(model.Unit, newest)).ToArray();
+        foreach (var model in left)
         {
             if (await TryPlaceAsync(model.Alone, cancellation))
             {
@@ -72,49 +94,79 @@ internal sealed partial class UnitGrouping(double leastShare, UnitPlacement plac
         }
     }
 
-    /// <summary>Takes away what was replaced; called when the plan that does without it is in force.</summary>
-    public async Task RetireAsync()
+    /// <summary>
+    /// Takes away what was replaced before a plan was made, now that the plan is in force; what serves again stays.
+    /// </summary>
+    /// <param name="replaced"><see cref="Retired"/> before the plan was made: it may count on what came since.</param>
+    public async Task RetireAsync(IReadOnlyList<HostedUnit> replaced)
     {
-        HostedUnit[] retired;
-        lock (_lock)
-        {
-            retired = [.. _retired];
-            _retired.Clear();
-        }
-
-        foreach (var unit in retired)
-        {
-            await TakeAwayAsync(unit);
-        }
-    }
-
-    public void Dispose() => _turn.Dispose();
-
-    private IReadOnlyList<HostedUnit> Form(IReadOnlyList<HostedModel> models)
-    {
+        await _retiring.WaitAsync();
         try
         {
-            return _groups.Form(models);
+            foreach (var unit in replaced)
+            {
+                bool isRetired;
+                lock (_lock)
+                {
+                    isRetired = _retired.Remove(unit);
+                }
+
+                if (isRetired)
+                {
+                    await TakeAwayAsync(unit);
+                }
+            }
         }
-        catch (ModelException e)
+        finally
         {
-            LogApart(e.Message);
-            return [];
+            _retiring.Release();
         }
     }
 
+    public void Dispose()
+    {
+        _turn.Dispose();
+        _retiring.Dispose();
+    }
+
+    private static bool IsWhole(HostedUnit unit, IReadOnlyList<HostedModel> newest) =>
+        unit.Members.All(model => model.Unit == unit && newest.Contains(model));
+
+    /// <summary>The unit is to serve again: nobody takes it away any more when this ends.</summary>
+    private async Task KeepAsync(HostedUnit unit)
+    {
+        await _retiring.WaitAsync();
+        try
+        {
+            lock (_lock)
+            {
+                _retired.Remove(unit);
+            }
+        }
+        finally
+        {
+            _retiring.Release();
+        }
+    }
+
+    /// <summary>False when it cannot be loaded; then, and after any other fault, nothing of it is left.</summary>
     private async Task<bool> TryPlaceAsync(HostedUnit unit, CancellationToken cancellation)
     {
+        await KeepAsync(unit);
         try
         {
             await placement.PlaceFirstAsync(unit, cancellation);
             return true;
         }
-        catch (Exception e) when (e is DeviceException or ModelException or ServingException)
+        catch (Exception e)
         {
+            await TakeAwayAsync(unit);
+            if (e is not (DeviceException or ModelException or ServingException))
+            {
+                throw;
+            }
+
             LogApart(e.Message);
-            await placement.EvictAsync(unit);
-            unit.Drop();
             if (unit.Shared is not null)
             {
                 _groups.Refuse(unit.Members);

@@ -17,7 +17,9 @@ internal static class PreemptCommand
             new Option<int>("--seed") { Description = "Seed of the arrival times.", DefaultValueFactory = _ => 1 };
         var models = new Option<string[]>("--models")
         {
-            Description = "Preempt these full-size sample models in place of kernels that pass time; all: every model of bench models.",
+            Description =
+                "Preempt these full-size sample models in place of kernels that pass time; all: every model of " +
+                "bench models.",
             AllowMultipleArgumentsPerToken = true,
         };
         var command =
@@ -68,7 +70,8 @@ internal static class PreemptCommand
     private static void Print(PreemptReport report)
     {
         string[] heads =
-            ["mode", "model", "queue", "clients", "block", "units", "rt blocks", "rights", "gc", "p50", "p99", "p99.9", "max",
+            ["mode", "model", "queue", "clients", "block", "units", "rt blocks", "rights", "gc", "p50", "p99", "p99.9",
+                "max",
             "control p50", "control p99", "control p99.9", "control max", "repeated"];
         var table = new Table().Title($"Preemption latency in microseconds on {Markup.Escape(report.Machine)}");
         Array.ForEach(heads, head => table.AddColumn(head));
@@ -76,7 +79,9 @@ internal static class PreemptCommand
         {
             double[] figures =
                 [r.P50Us, r.P99Us, r.P999Us, r.MaxUs, r.ControlP50Us, r.ControlP99Us, r.ControlP999Us, r.ControlMaxUs];
-            table.AddRow([r.Mode, r.Model ?? "", $"{r.Queue}", $"{r.Clients}", $"{r.BlockUs}", $"{r.Units}", $"{r.RtBlocks}", r.Rights,
+            table.AddRow(
+                [r.Mode, r.Model ?? "", $"{r.Queue}", $"{r.Clients}", $"{r.BlockUs}", $"{r.Units}", $"{r.RtBlocks}",
+                r.Rights,
                 r.GcSamples == 0 ? "" : $"{r.GcSamples}: p99 {r.GcP99Us:F0} max {r.GcMaxUs:F0}",
                 .. figures.Select(f => f.ToString("F2", CultureInfo.InvariantCulture)), $"{r.RepeatedBlocks}"]);
         }

@@ -139,16 +139,6 @@ public sealed class BadModelTests
             "Fold (node 'Fold_2', opset 13)");
     }
 
-    [Fact]
-    public void Function_of_the_model_is_refused_by_name()
-    {
-        var model = new ProtoModel().Input("x", 2).Output("y", 2);
-        model.Proto.Functions.Add(new FunctionProto { Name = "Mine", Domain = "own" });
-        model.Proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "own", Version = 1 });
-        model.Graph.Node.Add(new NodeProto { OpType = "Mine", Domain = "own", Input = { "x" }, Output = { "y" } });
-        Refused(ModelError.UnsupportedOperator, () => model.Load(), "own.Mine", "function of the model");
-    }
-
     [Theory]
     [InlineData(5)]
     [InlineData(99)]

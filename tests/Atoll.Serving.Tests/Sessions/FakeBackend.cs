@@ -17,8 +17,14 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
     /// <summary>Its models cannot be batched, whatever their shapes say.</summary>
     public bool Mixes { get; init; }
 
-    /// <summary>It has no room for models that share a prefix.</summary>
-    public bool RefusesShared { get; init; }
+    /// <summary>It has no room for more models than this that share a prefix.</summary>
+    public int MostSharing { get; init; } = int.MaxValue;
+
+    /// <summary>Called with the name of each model before it is loaded.</summary>
+    public Action<string>? OnLoading { get; set; }
+
+    /// <summary>Called when a model has been loaded.</summary>
+    public Action? OnLoaded { get; set; }
 
     /// <summary>Names of the models in the order in which they were loaded.</summary>
     public List<string> Loads { get; } = [];
@@ -28,7 +34,9 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
 
     public Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken)
     {
-        if (_loaded == models || source.Source.Name == Refused || (RefusesShared && source.Shared is not null))
+        OnLoading?.Invoke(source.Source.Name);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_loaded == models || source.Source.Name == Refused || source.Shared?.Suffixes.Count > MostSharing)
         {
             throw new DeviceException(DeviceError.OutOfMemory, $"{name} is full");
         }
@@ -37,6 +45,7 @@ internal sealed class FakeBackend(string name, int models = 10) : IBackend
         Loads.Add(source.Source.Name);
         var replica = new FakeReplica { Sizes = [1, 2], Mixes = Mixes, OnDisposed = () => _loaded-- };
         Replicas[source.Source.Name] = replica;
+        OnLoaded?.Invoke();
         return Task.FromResult<IReplica>(replica);
     }
 

@@ -99,7 +99,7 @@ public sealed class PrefixPlanningTests : IDisposable
     [Fact]
     public async Task A_group_that_fits_nowhere_leaves_its_models_as_they_were()
     {
-        var backend = new FakeBackend("a") { RefusesShared = true };
+        var backend = new FakeBackend("a") { MostSharing = 1 };
         await using var director = Director(backend);
         await LoadAsync(director, "one", objectiveMs: 90, rate: 20);
         var two = await LoadAsync(director, "two", objectiveMs: 60, rate: 10);
@@ -109,18 +109,106 @@ public sealed class PrefixPlanningTests : IDisposable
         Assert.All(backend.Loads, name => Assert.Contains(name, new[] { "one", "two" }));
     }
 
-    private SessionDirector Director(FakeBackend backend) =>
-        new([backend], new SessionDirectorOptions(), _clock, NullLoggerFactory.Instance);
+    [Fact]
+    public async Task A_model_that_cannot_join_leaves_the_group_that_serves_as_it_was()
+    {
+        var backend = new FakeBackend("a") { MostSharing = 2 };
+        await using var director = Director(backend);
+        await LoadAsync(director, "one", objectiveMs: 90, rate: 20);
+        await LoadAsync(director, "two", objectiveMs: 60, rate: 10);
+        var three = await LoadAsync(director, "three", objectiveMs: 60, rate: 10);
 
-    private Task<IServedModel> LoadAsync(SessionDirector director, string name, double objectiveMs, double rate)
+        Assert.Equal([3], SessionBench.Take(await three.InferAsync(SessionBench.Request(3), Token)));
+        Assert.Equal([true, true, false], director.Status.Sessions
+            .Where(session => session.Class == WorkClass.RealTime).Select(session => session.Prefix is not null));
+        Assert.Equal(2 * (100 << 20), director.Status.Devices[0].MemoryInUseBytes);
+    }
+
+    [Fact]
+    public async Task A_load_that_is_cancelled_after_its_group_was_made_leaves_the_other_model_in_service()
+    {
+        var backend = new FakeBackend("a");
+        await using var director = Director(backend);
+        var one = await LoadAsync(director, "one", objectiveMs: 90, rate: 20);
+        using var cancelling = new CancellationTokenSource();
+        backend.OnLoaded = cancelling.Cancel;
+        var alone = backend.Replicas["one"];
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => LoadAsync(director, "two", objectiveMs: 60, rate: 10, cancellation: cancelling.Token));
+
+        Assert.False(alone.Disposed);
+        Assert.Equal([1], SessionBench.Take(await one.InferAsync(SessionBench.Request(1), Token)));
+        Assert.Equal(2, backend.Loads.Count);
+        Assert.True(backend.Replicas[backend.Loads[1]].Disposed);
+        Assert.Equal(["one"], director.Status.Devices[0].Profiles.Select(profile => profile.Model));
+        Assert.Equal("one", Assert.Single(director.Plan.Devices[0].Sessions).Model);
+    }
+
+    [Fact]
+    public async Task A_load_that_is_cancelled_between_devices_leaves_nothing_on_the_first()
+    {
+        var (first, second) = (new FakeBackend("a"), new FakeBackend("b"));
+        await using var director = Director(first, second);
+        var one = await LoadAsync(director, "one", objectiveMs: 90, rate: 20);
+        using var cancelling = new CancellationTokenSource();
+        second.OnLoading = _ => cancelling.Cancel();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => LoadAsync(director, "two", objectiveMs: 60, rate: 10, cancellation: cancelling.Token));
+
+        Assert.Equal(2, first.Loads.Count);
+        Assert.True(first.Replicas[first.Loads[1]].Disposed);
+        Assert.All(director.Status.Devices, device => Assert.Equal(100 << 20, device.MemoryInUseBytes));
+        Assert.Equal([1], SessionBench.Take(await one.InferAsync(SessionBench.Request(1), Token)));
+    }
+
+    [Fact]
+    public async Task Groups_of_one_backbone_that_differ_in_class_are_planned_for_beside_each_other()
+    {
+        await using var director = Director(new FakeBackend("a"));
+        foreach (var (name, workClass) in new[]
+        {
+            ("one", WorkClass.RealTime), ("two", WorkClass.RealTime),
+            ("three", WorkClass.BestEffort), ("four", WorkClass.BestEffort),
+        })
+        {
+            await LoadAsync(director, name, objectiveMs: 90, rate: 10, workClass: workClass);
+        }
+
+        Assert.Equal(2, director.Status.Sessions.Select(session => session.Prefix).Distinct().Count());
+        Assert.Equal([20, 20], director.Plan.Devices[0].Sessions.Select(session => Math.Round(session.Rate)));
+        Assert.Equal(2 * (100 << 20), director.Status.Devices[0].MemoryInUseBytes);
+    }
+
+    [Fact]
+    public async Task Groups_of_one_backbone_on_different_devices_each_keep_their_promise()
+    {
+        await using var director = Director(new FakeBackend("a"), new FakeBackend("b"));
+        foreach (var (name, device) in new[] { ("one", "a"), ("two", "a"), ("three", "b"), ("four", "b") })
+        {
+            await LoadAsync(director, name, objectiveMs: 90, rate: 10, device: device);
+        }
+
+        Assert.Equal(["a", "b"], director.Plan.Devices.Select(device => device.Kind).Order());
+        Assert.All(director.Plan.Devices, device => Assert.Equal(20, Assert.Single(device.Sessions).Rate, 3));
+    }
+
+    private SessionDirector Director(params FakeBackend[] backends) =>
+        new(backends, new SessionDirectorOptions(), _clock, NullLoggerFactory.Instance);
+
+    private Task<IServedModel> LoadAsync(
+        SessionDirector director, string name, double objectiveMs, double rate,
+        WorkClass workClass = WorkClass.RealTime, string? device = null, CancellationToken? cancellation = null)
     {
         var path = Path.Combine(_folder.FullName, $"{name}.onnx");
         SampleModels.Create("vgg19", path, new SampleModelOptions { Width = 0.02, Image = 32, Batch = 0 });
         var configuration = new ModelConfiguration
         {
-            Class = WorkClass.RealTime, MaxBatchSize = 2, ObjectiveMs = objectiveMs, ExpectedRate = rate,
-            QueueCapacity = 16,
+            Class = workClass, MaxBatchSize = 2, ObjectiveMs = objectiveMs, ExpectedRate = rate,
+            QueueCapacity = 16, Devices = device is null ? [] : [device],
         };
-        return director.LoadAsync(new ModelSource(name, "1", path, null), configuration, ModelLimits.Default, Token);
+        return director.LoadAsync(
+            new ModelSource(name, "1", path, null), configuration, ModelLimits.Default, cancellation ?? Token);
     }
 }

@@ -115,6 +115,20 @@ public sealed class SimulatedBackendTests : IDisposable
         Assert.Contains("no profile of model 'x'", refused.Message);
     }
 
+    [Fact]
+    public async Task A_batch_beyond_the_models_profile_is_refused_at_load()
+    {
+        await using var director = Director(1, memory: 0);
+
+        var refused = await Assert.ThrowsAsync<ServingException>(
+            () => LoadAsync(director, "a", Configuration(100) with { MaxBatchSize = 16 }));
+
+        Assert.Equal(ServingError.ModelNotServable, refused.Error);
+        Assert.Contains("model 'a' may get batches of 16", refused.Message);
+        Assert.Contains("ends at 8", refused.Message);
+        Assert.Equal(0, director.Status.Devices[0].MemoryInUseBytes);
+    }
+
     private void Offer(IServedModel model, int perSecond, int from, int until)
     {
         for (var i = 0; i < (until - from) * perSecond; i++)

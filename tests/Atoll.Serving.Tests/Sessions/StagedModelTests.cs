@@ -12,6 +12,11 @@ public sealed class StagedModelTests : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
+    private string ModelPath => Path.Combine(_folder.FullName, "net.onnx");
+
+    /// <summary>Nearly all of it weights.</summary>
+    private long FileBytes => new FileInfo(ModelPath).Length;
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
@@ -25,6 +30,8 @@ public sealed class StagedModelTests : IDisposable
             await using var model = await LoadAsync(director);
             expected = await Task.WhenAll(Enumerable.Range(0, 8).Select(seed => AnswerAsync(model, seed)));
             whole = director.Status.Devices[0].MemoryInUseBytes;
+            Assert.Equal(large.MemoryInUseBytes, whole);
+            Assert.InRange(whole, FileBytes * 9 / 10, FileBytes * 9 / 5);
             Assert.Empty(director.Status.Queries);
         }
 
@@ -53,6 +60,20 @@ public sealed class StagedModelTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_that_fits_a_device_once_stays_whole()
+    {
+        SaveModel();
+        using var first = Device("one", FileBytes * 9 / 5);
+        using var second = Device("two", FileBytes * 9 / 5);
+        await using var director = Director(first, second);
+
+        await using var model = await LoadAsync(director);
+
+        Assert.Empty(director.Status.Queries);
+        Assert.All(director.Status.Devices, device => Assert.Equal("net", Assert.Single(device.Profiles).Model));
+    }
+
+    [Fact]
     public async Task A_model_too_large_for_all_devices_together_is_refused_with_its_size()
     {
         using var first = Device("one", 100_000);
@@ -73,15 +94,18 @@ public sealed class StagedModelTests : IDisposable
         [.. devices.Select(device => new DeviceBackend(device))], new SessionDirectorOptions(), devices[0].Clock,
         NullLoggerFactory.Instance);
 
+    private void SaveModel() => SampleModels.Create(
+        "resnet50", ModelPath, new SampleModelOptions { Width = 0.125, Image = 32, Batch = 0 });
+
     private Task<IServedModel> LoadAsync(SessionDirector director)
     {
-        var path = Path.Combine(_folder.FullName, "net.onnx");
-        SampleModels.Create("resnet50", path, new SampleModelOptions { Width = 0.125, Image = 32, Batch = 0 });
+        SaveModel();
         var configuration = new ModelConfiguration
         {
             Class = WorkClass.RealTime, MaxBatchSize = 2, ObjectiveMs = 60_000, QueueCapacity = 64,
         };
-        return director.LoadAsync(new ModelSource("net", "1", path, null), configuration, ModelLimits.Default, Token);
+        return director.LoadAsync(
+            new ModelSource("net", "1", ModelPath, null), configuration, ModelLimits.Default, Token);
     }
 
     private static async Task<float[]> AnswerAsync(IServedModel model, int seed)

@@ -12,7 +12,7 @@ internal static class ModelsBenchCommand
     private const string None = "none";
 
     /// <summary>The models of the comparison, in the order of the table.</summary>
-    private static readonly string[] Listed = 
+    public static readonly string[] Listed = 
         [.. SampleModels.Names.Where(n => n != "digits"), .. SampleModels.QuantizedNames];
 
     private static readonly string[] Quick = ["resnet50", "mobilenetv2", "squeezenet", "distilbert"];
@@ -103,11 +103,12 @@ internal static class ModelsBenchCommand
     private static void Print(ModelsReport report, TextWriter output)
     {
         var table = TextTable.Create("model", "threads", "batch", "ours ms", "peer ms", "ratio", "cpu ratio", "GFLOP/s",
-            "of peak", "load ms", "peer load", "error", "MB", "peer MB", "runs");
+            "of peak", "load ms", "warm", "peer load", "error", "MB", "peer MB", "runs");
         foreach (var r in report.Rows)
         {
             TextTable.Add(table, r.Model, $"{r.Threads}", $"{r.Batch}", $"{r.OursMs:F2}", $"{r.PeerMs:F2}",
                 $"{r.Ratio:F2}", $"{r.CpuRatio:F2}", $"{r.Gflops:F1}", $"{r.PeakShare:P0}", $"{r.LoadMs:F0}",
+                $"{r.WarmLoadMs:F0}",
                 $"{r.PeerLoadMs:F0}", $"{r.MaxRelError:e1}", $"{r.MemoryMb:F0}", $"{r.PeerMemoryMb:F0}", $"{r.Runs}");
         }
 

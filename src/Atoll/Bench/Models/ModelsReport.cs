@@ -84,6 +84,9 @@ internal sealed record ModelsRow
 
     public required double LoadMs { get; init; }
 
+    /// <summary>The same again, in a process that has loaded it before.</summary>
+    public required double WarmLoadMs { get; init; }
+
     public required double? PeerLoadMs { get; init; }
 
     /// <summary>Largest difference of an output value from the peer's, over the largest value of that output.</summary>

@@ -55,9 +55,9 @@ internal static class DepthwiseKernel
 }
 
 /// <summary>
-/// One filter per channel. A block takes some lines of a panel of channels at a time: the inputs come into a strip in the
-/// near cache, copied or made by the pointwise convolution before, a few lines at once, and the lines of outputs follow
-/// as soon as their inputs are there.
+/// One filter per channel. A block takes some lines of a panel of channels at a time: the inputs come into a strip
+/// in the near cache, copied or made by the pointwise convolution before, a few lines at once, and the lines of
+/// outputs follow as soon as their inputs are there.
 /// </summary>
 internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
     where TLanes : struct, ILanes<TLanes>
@@ -228,7 +228,8 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
             var isDirect = _isDirect && channel + TLanes.Count <= _y.Channels;
             line.Weights = _weights + (nint)channel * (line.Height * line.Width + 1);
             line.TargetPitch = isDirect ? (nint)_y.PixelPitch : TLanes.Count;
-            line.Source = (float*)context.Scratch + (nint)(first - part.FirstRow) * _g.StrideHeight * LinePitch + inPanel;
+            line.Source = (float*)context.Scratch + inPanel
+                + (nint)(first - part.FirstRow) * _g.StrideHeight * LinePitch;
             var target = _y.At(part.Image, first, 0) + channel;
             for (var row = first; row < last; row++)
             {

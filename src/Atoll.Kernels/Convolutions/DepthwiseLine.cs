@@ -19,7 +19,7 @@ internal unsafe struct DepthwiseLine
     public float* Weights;
     public float* Target;
 
-    /// <summary>Distances in elements: of the strip's lines and pixels between taps, between windows, results.</summary>
+    /// <summary>Distances in elements: strip lines and pixels between taps, then windows, results.</summary>
     public nint TapLine, TapStep, Step, TargetPitch;
     public int Height, Width, Count;
 

@@ -6,7 +6,7 @@ namespace Atoll.Kernels;
 /// <summary>Sizes of a strip for one register width.</summary>
 internal static class Strip<TLanes> where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Channels of a strip, those of a full panel of weights: two registers, or 16 floats without any.</summary>
+    /// <summary>Channels of a strip, as many as a full panel of weights has: two registers, or 16.</summary>
     public static int Pixel
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,3 +1,5 @@
+using Atoll.Devices;
+
 namespace Atoll.Kernels.Tests;
 
 /// <summary>Products of bytes in every form against sums in plain integers.</summary>
@@ -137,6 +139,51 @@ public sealed class ByteProductTests
             var patches = Patches(x, kernel, size, geometry, KernelHarness.Read<byte>(zero)[0]);
             Assert.Equal(Sums((patches, zero, false), (b, null, true), (rows.Count, k, n)),
                 harness.Run<int>(y, product));
+        }
+    }
+
+    [Theory]
+    [InlineData(5, 7)]
+    [InlineData(40, 7)]
+    [InlineData(96, 3)]
+    public void Depthwise_bytes_equal_the_reference_and_yield_often_also_with_many_taps(int channels, int size)
+    {
+        foreach (var step in new[] { 3f, -3f, float.NaN })
+        {
+            using var harness = new KernelHarness(SimdSupport.Best, channels);
+            var x = Bytes(harness, false, 1, 9, 12, channels);
+            var y = harness.Allocate(1, 1, 10 - size, 13 - size, channels);
+            var raw = Values(harness.Random, false, channels * size * size);
+            var w = harness.Own(DepthwiseBytes.Pack(raw, [], true, size, size));
+            var to = new ByteScale(Scalar(harness, step), Bytes(harness, false, 1), false);
+            var kernel = ByteDepthwise.Create("bytes", x, w, y, new ConvolutionGeometry(),
+                new ByteProduct(false, null, null)
+                {
+                    Requantization = new Requantization(Scalar(harness, 0.1f), Scalar(harness, 0.2f), to),
+                });
+            var bytes = harness.Run<byte>(y, kernel);
+            var pixels = KernelHarness.Read<byte>(x);
+            for (var i = 0; i < bytes.Length && !float.IsNaN(step); i++)
+            {
+                var (row, column, channel) =
+                    (i / channels / y.Shape[2], i / channels % y.Shape[2], i % channels);
+                var sum = 0;
+                for (var tap = 0; tap < size * size; tap++)
+                {
+                    sum += pixels[((row + tap / size) * 12 + column + tap % size) * channels + channel]
+                        * (sbyte)raw[channel * size * size + tap];
+                }
+
+                var expected = Requantize(sum, 0.1f * 0.2f, to, null, i, float.NegativeInfinity);
+                Assert.True(Math.Abs(expected - bytes[i]) <= 1e-3, $"{step}, {i}: {expected}, {bytes[i]}");
+            }
+
+            // Some 12 000 products go by in a microsecond by registers, 400 one by one.
+            var macs = (double)y.Count * size * size / (channels < 32 ? 400 : 12_000);
+            using var leaving = BlockContext.CreateLeaving((long)Math.Ceiling(macs / kernel.Blocks / 2));
+            harness.Run<byte>(y, kernel);
+            kernel.RunBlock(0, leaving);
+            Assert.True(leaving.Yield(), "the block asked too seldom");
         }
     }
 

@@ -43,6 +43,43 @@ public sealed class DepthwiseTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Layers_whose_strip_is_too_large_are_cut_into_columns(SimdLevel level)
+    {
+        var far = new ConvolutionGeometry
+        {
+            PadTop = 24, PadLeft = 24, PadBottom = 24, PadRight = 24, DilationHeight = 24, DilationWidth = 24,
+        };
+        var steps = new ConvolutionGeometry { PadLeft = 40_000, PadRight = 3, StrideWidth = 2 };
+        Layer[] layers =
+        [
+            new([1, 1, 50_000, 3], 3, 1, steps, false), new([1, 30, 1024, 2], 2, 3, far, false),
+            new([1, 1, 30_000, 2], 18, 1, new ConvolutionGeometry(), true),
+        ];
+        for (var i = 0; i < layers.Length; i++)
+        {
+            using var harness = new KernelHarness(level, i);
+            Check(harness, layers[i], $"layer {i}");
+        }
+    }
+
+    [Fact]
+    public void A_strip_of_any_width_fits_scratch_memory_or_there_is_no_kernel()
+    {
+        var one = new ConvolutionGeometry();
+        Assert.True(Convolution.DepthwiseParts([1, 1, 12_000_000, 2], [1, 3], one, 0) > 1);
+        Assert.Equal(0, Convolution.DepthwiseParts([1, 1, 12_000_000, 2], [1, 1 << 20], one, 0));
+        Assert.Equal(0, Convolution.DepthwiseParts(
+            [1, 9, 9, 2], [3, 3], one with { DilationHeight = int.MaxValue / 2, DilationWidth = int.MaxValue / 2 }, 0));
+        using var harness = new KernelHarness(SimdSupport.Best, 1);
+        var weights = harness.Own(ConvolutionWeights.Pack(harness.Values(6), 2, 1, 1, 3, 2, []));
+        var (x, y) = (harness.Allocate(4, 1, 1, 200_002, 2), harness.Allocate(4, 1, 1, 200_000, 2));
+        var kernel = Assert.Single(Convolution.Create(
+            "wide", x, weights, y, one, new Epilogue(null, Activation.None)));
+        Assert.InRange(kernel.ScratchBytes, 1, 4 << 20);
+    }
+
     private static Layer Draw(Random random)
     {
         int size = random.Next(1, 4) * 2 - 1, channels = random.Next(2, 90), dilation = random.Next(4) == 0 ? 2 : 1;

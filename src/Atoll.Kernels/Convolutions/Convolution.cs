@@ -70,7 +70,7 @@ public static class Convolution
             || expansion is { IsDepthwise: true } or { Groups: > 1 } or { KernelHeight: > 1 } or { KernelWidth: > 1 }
             || (expansion != null && expansion.OutputChannels != w.InputChannels)
             || (layer.Means != null && !layer.Means.Shape.AsSpan().SequenceEqual(
-                [x.Shape[0], DepthwiseKernel.PlanOf(layer, y).RowParts, 1, w.OutputChannels])))
+                [x.Shape[0], DepthwiseKernel.PartsOf(layer, y), 1, w.OutputChannels])))
         {
             throw new ArgumentException($"{name}: {x} by {expansion?.Shape} and {w.Shape} with {g} does not give {y}");
         }
@@ -78,7 +78,10 @@ public static class Convolution
         return DepthwiseKernel.Create(name, x, layer, y);
     }
 
-    /// <summary>Parts into which a depthwise kernel cuts the height of its output.</summary>
+    /// <summary>
+    /// Parts of its output for which a depthwise kernel gives shares of the means; 0 where the windows reach too far
+    /// for a unit's scratch memory, so that there is no kernel.
+    /// </summary>
     /// <param name="output">[N, H, W, C] of the result.</param>
     /// <param name="window">Height and width of the filters.</param>
     /// <param name="g">Strides, borders and dilations.</param>
@@ -89,7 +92,7 @@ public static class Convolution
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(window);
         ArgumentNullException.ThrowIfNull(g);
-        return DepthwisePlan.Choose(output, (int)(window[0] * window[1]), g, expansion).RowParts;
+        return DepthwiseTiles.Choose(output, ((int)window[0], (int)window[1]), g, expansion)?.MeansParts ?? 0;
     }
 
     internal static void Check(string name, TensorRef x, TensorRef y, int inputChannels, int outputChannels)

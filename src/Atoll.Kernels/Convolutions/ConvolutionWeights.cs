@@ -79,24 +79,38 @@ public sealed unsafe class ConvolutionWeights : IPackedWeights
             return new ConvolutionWeights(shape, [], PackDepthwise(oihw.Read(0, (int)oihw.Count), shape, bias));
         }
 
-        var rows = new long[perFilter];
-        for (var k = 0; k < perFilter; k++)
+        var panels = new PackedPanels[groups];
+        try
+        {
+            PackGroups(panels, oihw, shape, bias);
+            return new ConvolutionWeights(shape, panels, null);
+        }
+        catch
+        {
+            // The source's file has changed.
+            Array.ForEach(panels, group => group?.Dispose());
+            throw;
+        }
+    }
+
+    private static void PackGroups(
+        PackedPanels[] panels, FloatSource oihw, WeightShape shape, ReadOnlySpan<float> bias)
+    {
+        var (inputs, taps) = (shape.InputChannelsPerGroup, shape.KernelHeight * shape.KernelWidth);
+        var rows = new long[inputs * taps];
+        for (var k = 0; k < rows.Length; k++)
         {
             // Reduction order (ky, kx, channel): that is how pixels lie in memory.
-            var (tap, channel) = (k / inputChannelsPerGroup, k % inputChannelsPerGroup);
-            rows[k] = channel * kernelHeight * kernelWidth + tap;
+            rows[k] = k % inputs * taps + k / inputs;
         }
 
-        var panels = new PackedPanels[groups];
-        var perGroup = outputChannels / groups;
-        for (var group = 0; group < groups; group++)
+        var perGroup = shape.OutputChannels / panels.Length;
+        for (var group = 0; group < panels.Length; group++)
         {
-            var layout = new PanelLayout((long)group * perGroup * perFilter, rows, perFilter);
-            panels[group] = new PackedPanels(
-                oihw, layout, perGroup, bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup));
+            var layout = new PanelLayout((long)group * perGroup * rows.Length, rows, rows.Length);
+            var offsets = bias.IsEmpty ? bias : bias.Slice(group * perGroup, perGroup);
+            panels[group] = new PackedPanels(oihw, layout, perGroup, offsets);
         }
-
-        return new ConvolutionWeights(shape, panels, null);
     }
 
     public void Dispose()

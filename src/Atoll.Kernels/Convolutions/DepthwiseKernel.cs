@@ -27,18 +27,31 @@ internal static class DepthwiseKernel
     {
         BufferAccess[] accesses = [.. layer.Epilogue.Accesses(x, y), .. layer.Means is { } m ? [m.Writes()]
             : Array.Empty<BufferAccess>()];
-        var plan = PlanOf(layer, y);
-        return layer.Weights.Level switch
+        var tiles = TilesOf(layer, y) ?? throw new ArgumentException(
+            $"{name}: windows of {layer.Weights.Shape} with {layer.Geometry} reach too far for scratch memory");
+        var kernels = new CpuKernel[tiles.Count];
+        for (var i = 0; i < kernels.Length; i++)
         {
-            SimdLevel.Vector512 => new DepthwiseKernel<Lanes16>(name, x, layer, y, plan, accesses),
-            SimdLevel.Vector256 => new DepthwiseKernel<Lanes8>(name, x, layer, y, plan, accesses),
-            _ => new DepthwiseKernel<Lanes1>(name, x, layer, y, plan, accesses),
-        };
+            kernels[i] = Create(name, tiles.Part(i, x, layer, y), tiles.Plan, accesses);
+        }
+
+        return kernels is [var only] ? only : new TiledKernel(name, kernels, accesses);
     }
 
-    public static DepthwisePlan PlanOf(DepthwiseLayer layer, TensorRef y) => DepthwisePlan.Choose(
-        y.Shape, layer.Weights.KernelHeight * layer.Weights.KernelWidth, layer.Geometry,
+    /// <summary>Into how many shares of the means the output is cut; 0 where no kernel can make it.</summary>
+    public static int PartsOf(DepthwiseLayer layer, TensorRef y) => TilesOf(layer, y)?.MeansParts ?? 0;
+
+    private static DepthwiseTiles? TilesOf(DepthwiseLayer layer, TensorRef y) => DepthwiseTiles.Choose(
+        y.Shape, (layer.Weights.KernelHeight, layer.Weights.KernelWidth), layer.Geometry,
         layer.Expansion?.InputChannels ?? 0);
+
+    private static CpuKernel Create(string name, (TensorRef X, DepthwiseLayer Layer, TensorRef Y) part,
+        DepthwisePlan plan, BufferAccess[] accesses) => part.Layer.Weights.Level switch
+        {
+            SimdLevel.Vector512 => new DepthwiseKernel<Lanes16>(name, part.X, part.Layer, part.Y, plan, accesses),
+            SimdLevel.Vector256 => new DepthwiseKernel<Lanes8>(name, part.X, part.Layer, part.Y, plan, accesses),
+            _ => new DepthwiseKernel<Lanes1>(name, part.X, part.Layer, part.Y, plan, accesses),
+        };
 }
 
 /// <summary>
@@ -113,7 +126,8 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
 
     public override double EstimatedBlockMicroseconds => _plan.Microseconds;
 
-    public override int ScratchBytes => OwnBytes + _source.ScratchBytes;
+    // What does not fit is refused by the device, however large it is.
+    public override int ScratchBytes => (int)Math.Min(int.MaxValue, OwnBytes + _source.ScratchBytes);
 
     private int LinePitch => _columns * Strip<TLanes>.Pixel;
 
@@ -122,7 +136,8 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
     private int ResultPitch => Math.Max(_y.Width, DepthwiseLine.Together) * TLanes.Count;
 
     // The strip, the sums of a panel and a line of results; the source's memory follows.
-    private int OwnBytes => sizeof(float) * (StripLines * LinePitch + Strip<TLanes>.Pixel + ResultPitch) + 63 & ~63;
+    private long OwnBytes =>
+        sizeof(float) * ((long)StripLines * LinePitch + Strip<TLanes>.Pixel + ResultPitch) + 63 & ~63L;
 
     public override void RunBlock(int block, BlockContext context)
     {
@@ -278,7 +293,7 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
     {
         var channel = panel * Strip<TLanes>.Pixel;
         var target = _means.At(part.Image, part.Part, 0) + channel;
-        var share = 1f / (_y.Height * _y.Width);
+        var share = 1f / _plan.Pixels;
         for (var i = 0; i < Math.Min(Strip<TLanes>.Pixel, _y.Channels - channel); i++)
         {
             target[i] = sums[i] * share;

@@ -14,12 +14,15 @@ internal sealed record DepthwisePlan(int Images, int Height, int Panels, int Row
     private const double BlockMicroseconds = 30;
 
     // Lines of the border are made by both neighbours, so short parts do much twice.
-    private const int RowsMin = 7;
+    public const int RowsMin = 7;
 
     // Of a strip of one panel.
     private const int StripBytesMax = 1 << 20;
 
     public int Blocks => Images * RowParts * PanelParts;
+
+    /// <summary>Of one image and channel, all of which the means are taken of.</summary>
+    public long Pixels { get; init; }
 
     public int MaxRows => (Height + RowParts - 1) / RowParts;
 
@@ -43,7 +46,17 @@ internal sealed record DepthwisePlan(int Images, int Height, int Panels, int Row
         rowParts = Math.Max(rowParts, (y[1] + most - 1) / most);
         var perPart = perRow * y[1] / rowParts;
         var panelParts = (int)Math.Clamp(Math.Ceiling(panels / Math.Max(1, wanted / perPart)), 1, panels);
-        return new DepthwisePlan(y[0], y[1], panels, rowParts, panelParts, perPart * panels / panelParts);
+        return new DepthwisePlan(y[0], y[1], panels, rowParts, panelParts, perPart * panels / panelParts)
+        {
+            Pixels = (long)y[1] * y[2],
+        };
+    }
+
+    /// <summary>The same with at most so many lines in a part.</summary>
+    public DepthwisePlan WithRows(int most)
+    {
+        var parts = Math.Max(RowParts, (Height + most - 1) / most);
+        return this with { RowParts = parts, Microseconds = Microseconds * RowParts / parts };
     }
 
     public DepthwisePart Part(int block)

@@ -47,6 +47,21 @@ public sealed unsafe class WinogradWeights : IPackedWeights
         }
 
         var panels = new PackedPanels(checked(Points * inputs), outputs, bias);
+        try
+        {
+            Fill(panels, oihw, inputs);
+            return new WinogradWeights(panels);
+        }
+        catch
+        {
+            // The source's file has changed.
+            panels.Dispose();
+            throw;
+        }
+    }
+
+    private static void Fill(PackedPanels panels, FloatSource oihw, int inputs)
+    {
         for (var panel = 0; panel < panels.Count; panel++)
         {
             var perColumn = (long)inputs * Taps;
@@ -59,8 +74,6 @@ public sealed unsafe class WinogradWeights : IPackedWeights
                 default: Fill<Lanes1>(panels, panel, filters, inputs); break;
             }
         }
-
-        return new WinogradWeights(panels);
     }
 
     /// <summary>

@@ -21,17 +21,15 @@ internal sealed unsafe class PackedPanels : IDisposable
     public PackedPanels(FloatSource source, PanelLayout layout, int n, ReadOnlySpan<float> bias)
         : this(layout.Rows.Length, n, bias)
     {
-        if (layout.ColumnStride == 1)
+        try
         {
-            FillByRows(source, layout);
-            return;
+            Fill(source, layout);
         }
-
-        for (var panel = 0; panel < Count; panel++)
+        catch
         {
-            var columns = Columns(panel);
-            var first = layout.Start + ((long)panel * FullWidth * layout.ColumnStride);
-            Fill(panel, source.Read(first, checked((int)(columns * layout.ColumnStride))), layout);
+            // The source's file has changed.
+            Dispose();
+            throw;
         }
     }
 
@@ -95,6 +93,22 @@ internal sealed unsafe class PackedPanels : IDisposable
         NativeMemory.AlignedFree(_bias);
         _values = null;
         _bias = null;
+    }
+
+    private void Fill(FloatSource source, PanelLayout layout)
+    {
+        if (layout.ColumnStride == 1)
+        {
+            FillByRows(source, layout);
+            return;
+        }
+
+        for (var panel = 0; panel < Count; panel++)
+        {
+            var columns = Columns(panel);
+            var first = layout.Start + ((long)panel * FullWidth * layout.ColumnStride);
+            Fill(panel, source.Read(first, checked((int)(columns * layout.ColumnStride))), layout);
+        }
     }
 
     /// <summary>Columns lie side by side: some whole rows at a time go to all panels.</summary>

@@ -11,8 +11,8 @@ namespace Atoll.Kernels;
 /// </summary>
 internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
 {
-    private const double MacsPerMicrosecond = 12e3;
-    private const int PixelsBetweenYields = 64;
+    private const double VectorMacsPerMicrosecond = 12e3;
+    private const double PlainMacsPerMicrosecond = 400;
     private readonly TensorRef _x;
     private readonly TensorRef _y;
     private readonly DepthwiseBytes _w;
@@ -20,6 +20,11 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
     private readonly ByteProduct _product;
     private readonly Requantization _to;
     private readonly int _lines;
+    private readonly bool _isPlain;
+
+    // Products of a step, of 32 channels or of one, and those after which a block asks whether to yield.
+    private readonly int _stepMacs;
+    private readonly int _macsBetweenYields;
 
     public ByteDepthwiseKernel(string name, TensorRef x, DepthwiseBytes w, TensorRef y, ConvolutionGeometry geometry,
         ByteProduct product)
@@ -28,12 +33,16 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         (_x, _w, _y, _geometry, _product) = (x, w, y, geometry, product);
         _to = product.Requantization!;
         _lines = y.Shape[0] * y.Shape[1];
+        _isPlain = IsPlain(w);
+        _stepMacs = (int)Math.Min(1 << 30, _isPlain ? w.Taps : (long)w.Taps * DepthwiseBytes.Width);
+        // About a microsecond.
+        _macsBetweenYields = (int)MacsPerMicrosecond(w);
     }
 
     public override int ScratchBytes =>
         192 + _w.Parts * DepthwiseBytes.Width * 8 + Padded + 2 * TapRoom * sizeof(byte*);
 
-    public override double EstimatedBlockMicroseconds => (double)_y.Count * _w.Taps / Blocks / MacsPerMicrosecond;
+    public override double EstimatedBlockMicroseconds => (double)_y.Count * _w.Taps / Blocks / MacsPerMicrosecond(_w);
 
     private int Padded => _w.Channels + 2 * DepthwiseBytes.Width;
 
@@ -53,10 +62,11 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         new Span<nint>(steps, TapRoom).Clear();
         var (first, last) = BlockSplit.Part(_lines, Blocks, block);
         var range = ByteRange.Of(_to.To, _to.Low, _to.High);
+        var macs = 0;
+        var terms = new Terms { Scales = scales, Bias = bias, Range = range, MacsDone = &macs };
         for (var line = first; line < last; line++)
         {
-            if (!Line(
-                line, taps, steps, (nint)outside, new Terms { Scales = scales, Bias = bias, Range = range }, context))
+            if (!Line(line, taps, steps, (nint)outside, terms, context))
             {
                 return;
             }
@@ -69,7 +79,6 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         var target = _y.Pointer + image * _y.Strides[0] + row * _y.Strides[1];
         var (columns, pitch) = (_y.Shape[2], _y.Strides[2]);
         var reach = (_w.KernelWidth - 1) * _geometry.DilationWidth;
-        var between = Math.Max(1, PixelsBetweenYields * DepthwiseBytes.Width / Padded);
         var wasInside = false;
         for (var column = 0; column < columns; column++, target += pitch)
         {
@@ -85,8 +94,7 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
             }
 
             wasInside = isInside;
-            Pixel(taps, terms, target);
-            if (column % between == 0 && context.Yield())
+            if (!Pixel(taps, terms, target, context))
             {
                 return false;
             }
@@ -143,26 +151,37 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         }
     }
 
-    private void Pixel(nint* taps, in Terms terms, byte* target)
+    // Steps may be many, and each long: what they come to counts, over all pixels.
+    private bool Pixel(nint* taps, in Terms terms, byte* target, BlockContext context)
     {
-        if (!Avx512BW.IsSupported || _w.Channels < DepthwiseBytes.Width)
+        var steps = _isPlain ? _w.Channels : _w.Parts;
+        for (var step = 0; step < steps; step++)
         {
-            Plain(taps, terms, target);
-            return;
-        }
-
-        for (var part = 0; part < _w.Parts; part++)
-        {
-            var first = _w.First(part);
-            if (_product.IsSigned)
+            if (_isPlain)
             {
-                Vector<SignedBytes>(taps, first, part, terms, target + first);
+                Plain(taps, step, terms, target);
+            }
+            else if (_product.IsSigned)
+            {
+                Vector<SignedBytes>(taps, _w.First(step), step, terms, target + _w.First(step));
             }
             else
             {
-                Vector<UnsignedBytes>(taps, first, part, terms, target + first);
+                Vector<UnsignedBytes>(taps, _w.First(step), step, terms, target + _w.First(step));
+            }
+
+            *terms.MacsDone += _stepMacs;
+            if (*terms.MacsDone >= _macsBetweenYields)
+            {
+                *terms.MacsDone = 0;
+                if (context.Yield())
+                {
+                    return false;
+                }
             }
         }
+
+        return true;
     }
 
     private void Vector<TBytes>(nint* taps, int channel, int part, in Terms terms, byte* target)
@@ -193,29 +212,31 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         return ByteLanes.Round(value) + Vector512.Create(range.Zero);
     }
 
-    private void Plain(nint* taps, in Terms terms, byte* target)
+    private void Plain(nint* taps, int channel, in Terms terms, byte* target)
     {
-        for (var channel = 0; channel < _w.Channels; channel++)
+        var part = channel / DepthwiseBytes.Width;
+        var place = DepthwiseBytes.Place(channel - _w.First(part));
+        var at = part * DepthwiseBytes.Width + place;
+        var sum = terms.Bias[at];
+        for (var tap = 0; tap < _w.Taps; tap++)
         {
-            var part = channel / DepthwiseBytes.Width;
-            var place = DepthwiseBytes.Place(channel - _w.First(part));
-            var at = part * DepthwiseBytes.Width + place;
-            var sum = terms.Bias[at];
-            for (var tap = 0; tap < _w.Taps; tap++)
-            {
-                var raw = ((byte*)taps[tap])[channel];
-                sum += (_product.IsSigned ? (sbyte)raw : raw) * _w.Pairs(part, tap / 2)[place * 2 + tap % 2];
-            }
-
-            var value = Math.Clamp(sum * terms.Scales[at], terms.Range.Low, terms.Range.High);
-            target[channel] = (byte)((int)MathF.Round(value) + terms.Range.Zero);
+            var raw = ((byte*)taps[tap])[channel];
+            sum += (_product.IsSigned ? (sbyte)raw : raw) * _w.Pairs(part, tap / 2)[place * 2 + tap % 2];
         }
+
+        var value = Math.Clamp(sum * terms.Scales[at], terms.Range.Low, terms.Range.High);
+        target[channel] = (byte)((int)MathF.Round(value) + terms.Range.Zero);
     }
+
+    private static bool IsPlain(DepthwiseBytes w) => !Avx512BW.IsSupported || w.Channels < DepthwiseBytes.Width;
+
+    private static double MacsPerMicrosecond(DepthwiseBytes w) =>
+        IsPlain(w) ? PlainMacsPerMicrosecond : VectorMacsPerMicrosecond;
 
     private static int BlocksOf(TensorRef y, DepthwiseBytes w)
     {
         var lines = y.Shape[0] * y.Shape[1];
-        return (int)Math.Clamp((double)y.Count * w.Taps / MacsPerMicrosecond / 20, 1, Math.Max(1, lines));
+        return (int)Math.Clamp((double)y.Count * w.Taps / MacsPerMicrosecond(w) / 20, 1, Math.Max(1, lines));
     }
 
     private struct Terms
@@ -223,6 +244,9 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         public float* Scales;
         public int* Bias;
         public ByteRange Range;
+
+        /// <summary>Products since the block last asked whether to yield.</summary>
+        public int* MacsDone;
     }
 
     private interface IWideBytes

@@ -24,13 +24,16 @@ internal readonly unsafe struct ByteRange
         int zero = scale.IsSigned ? *(sbyte*)scale.Zero.Pointer : *scale.Zero.Pointer;
         float least = (scale.IsSigned ? sbyte.MinValue : byte.MinValue) - zero;
         float most = (scale.IsSigned ? sbyte.MaxValue : byte.MaxValue) - zero;
+        // A negative scale turns the limits round; one that is no number leaves those of the type.
+        var (from, to) = (MathF.Round(low / step), MathF.Round(high / step));
+        (from, to) = float.IsNaN(from) || float.IsNaN(to) ? (least, most) : (MathF.Min(from, to), MathF.Max(from, to));
         return new ByteRange
         {
             Scale = step,
             Zero = zero,
             IsSigned = scale.IsSigned,
-            Low = Math.Clamp(MathF.Round(low / step), least, most),
-            High = Math.Clamp(MathF.Round(high / step), least, most),
+            Low = Math.Clamp(from, least, most),
+            High = Math.Clamp(to, least, most),
         };
     }
 }

@@ -33,8 +33,7 @@ internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOn
         {
             if (!_plain.TryGetValue(tensor, out var buffer))
             {
-                buffer = device.Allocate(Math.Max(1, tensor.ByteCount), client);
-                tensor.CopyTo(0, buffer.AsSpan<byte>()[..checked((int)tensor.ByteCount)]);
+                buffer = Filled(tensor);
                 PlainBytes += buffer.Length;
                 _plain.Add(tensor, buffer);
             }
@@ -81,6 +80,22 @@ internal sealed class DeviceWeights(Device device, DeviceClient? client, IReadOn
             _plain.Clear();
             _packed.Clear();
             _charges.Clear();
+        }
+    }
+
+    private DeviceBuffer Filled(Tensor tensor)
+    {
+        var buffer = device.Allocate(Math.Max(1, tensor.ByteCount), client);
+        try
+        {
+            tensor.CopyTo(0, buffer.AsSpan<byte>()[..checked((int)tensor.ByteCount)]);
+            return buffer;
+        }
+        catch
+        {
+            // The model's file has changed.
+            buffer.Dispose();
+            throw;
         }
     }
 

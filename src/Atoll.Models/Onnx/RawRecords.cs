@@ -63,12 +63,20 @@ internal sealed class RawRecords(long start)
 
         var rest = new MemoryStream();
         var at = start;
+        // Tensors are in the order of their graphs.
+        var next = 0;
         foreach (var (index, graph) in _graphs.Index())
         {
             Copy(file, at, graph.Start, rest);
             at = graph.Content;
-            foreach (var tensor in _tensors.Where(t => t.Graph == index && t.Raw is { End: > 0 and < long.MaxValue }))
+            for (; next < _tensors.Count && _tensors[next].Graph == index; next++)
             {
+                var tensor = _tensors[next];
+                if (tensor.Raw is not { End: > 0 and < long.MaxValue })
+                {
+                    continue;
+                }
+
                 WriteGraph(file, at, tensor.Record.Start, rest);
                 WriteTensor(file, tensor, rest);
                 at = tensor.Record.End;

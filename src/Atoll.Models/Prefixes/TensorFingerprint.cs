@@ -9,6 +9,8 @@ namespace Atoll.Models;
 /// </summary>
 internal static class TensorFingerprint
 {
+    private const int PieceBytes = 1 << 16;
+
     private static readonly ConditionalWeakTable<Tensor, string> _known = [];
 
     /// <summary>64 hexadecimal digits.</summary>
@@ -24,7 +26,15 @@ internal static class TensorFingerprint
             hash.AppendData(number);
         }
 
-        hash.AppendData(tensor.Data);
+        // Piece by piece, so that what is still in its file stays there.
+        var piece = new byte[(int)Math.Min(PieceBytes, tensor.ByteCount)];
+        for (long at = 0; at < tensor.ByteCount; at += piece.Length)
+        {
+            var part = piece.AsSpan(0, (int)Math.Min(piece.Length, tensor.ByteCount - at));
+            tensor.CopyTo(at, part);
+            hash.AppendData(part);
+        }
+
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

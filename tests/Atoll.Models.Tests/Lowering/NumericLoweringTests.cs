@@ -113,6 +113,52 @@ public sealed class NumericLoweringTests
             b.Op("GatherElements", b.Input(2, 3), Of(b, [0, 3])), b.Op("Hardmax", b.Input(2, 0))],
     };
 
+    // Kernels of bytes read these operands by address.
+    private static readonly Dictionary<string, Func<GraphBuilder, GraphValue>> Misfits = new()
+    {
+        ["zero points of two columns"] = b => b.Op("MatMulInteger", b.Input(ElementType.UInt8, 2, 8),
+            Bytes(b, ElementType.Int8, 8, 1000), Byte(b, 1), b.Of(new Tensor(ElementType.Int8, [2], [1, 2]))),
+        ["no zero point at all"] = b => b.Op("MatMulInteger", b.Input(ElementType.UInt8, 2, 8),
+            Bytes(b, ElementType.Int8, 8, 10), b.Of(new Tensor(ElementType.UInt8, [0], []))),
+        ["scales that are bytes"] = b => Product(b, b.Of(new Tensor(ElementType.UInt8, [20], new byte[20])), 1),
+        ["scales of three columns"] = b => Product(b, b.Positive(3), 1),
+        ["several zero points of the result"] = b => Product(b, b.Scalar(0.1f), 0),
+        ["a bias of bytes"] = b => Convolution(b, new Tensor(ElementType.Int8, [6], new byte[6])),
+        ["a short bias"] = b => Convolution(b, Tensor.Of<int>(ElementType.Int32, [2], [1, 2])),
+        ["a short bias of channels"] = b => Convolution(b, Tensor.Of<int>(ElementType.Int32, [1], [1]), 6),
+    };
+
+    public static TheoryData<string> MisfitCases => [.. Misfits.Keys];
+
+    [Theory]
+    [MemberData(nameof(MisfitCases))]
+    public void Operands_of_products_of_bytes_that_do_not_fit_are_refused(string name)
+    {
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
+        Assert.Throws<ModelException>(() =>
+        {
+            var b = new GraphBuilder(1);
+            using var model = ModelCompiler.Compile(b.Build(Misfits[name](b)));
+            model.Instantiate(device).Dispose();
+        });
+    }
+
+    [Fact]
+    public void Wide_and_dilated_depthwise_convolutions_have_a_program_and_endless_ones_none()
+    {
+        var b = new GraphBuilder(4);
+        var wide = b.Op("Conv", [("group", 2L), ("pads", new[] { 1L, 1L })], b.Input(1, 2, 60_000), b.Weights(2, 1, 3));
+        var far =
+            b.Op("Conv", [("group", 2L), ("dilations", new[] { 24L, 24L }), ("pads", new[] { 24L, 24L, 24L, 24L })],
+            b.Op("Relu", b.Op("Conv", b.Input(1, 3, 20, 1024), b.Weights(2, 3, 1, 1))), b.Weights(2, 1, 3, 3));
+        CompiledRun.Check(b.Build(wide, far, b.Op("GlobalAveragePool", far)), 4);
+
+        b = new GraphBuilder(5);
+        var graph = b.Build(b.Op("Conv", [("group", 2L)], b.Input(1, 2, 30_001), b.Weights(2, 1, 30_000)));
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
+        Assert.Null(ModelCompiler.TryCompileWhole(graph, device));
+    }
+
     public static TheoryData<string> Cases => [.. Graphs.Keys];
 
     [Theory]
@@ -165,4 +211,13 @@ public sealed class NumericLoweringTests
 
     private static Tensor HalfWeights(GraphBuilder b, params long[] shape) => Tensor.Of<Half>(ElementType.Float16,
         shape, [.. Enumerable.Range(0, (int)(shape[0] * shape[1])).Select(_ => (Half)(b.Random.NextDouble() - 0.5))]);
+
+    private static GraphValue Product(GraphBuilder b, GraphValue scales, int zeros) => b.Op("QLinearMatMul",
+        b.Input(ElementType.UInt8, 4, 50), b.Scalar(0.02f), Byte(b, 127), Bytes(b, ElementType.UInt8, 50, 20), scales,
+        Byte(b, 120), b.Scalar(0.3f), b.Of(new Tensor(ElementType.UInt8, [zeros], new byte[zeros])));
+
+    private static GraphValue Convolution(GraphBuilder b, Tensor bias, int groups = 1) => b.Op("QLinearConv",
+        [("group", (long)groups)], b.Input(ElementType.UInt8, 1, 6, 6, 6), b.Scalar(0.01f), Byte(b, 128),
+        Bytes(b, ElementType.Int8, 6, 6 / groups, 2, 3), b.Scalar(0.1f), b.Of(new Tensor(ElementType.Int8, [], [0])),
+        b.Scalar(2f), Byte(b, 7), b.Of(bias));
 }

@@ -99,6 +99,59 @@ public sealed class StoredModelTests : IDisposable
     }
 
     [Fact]
+    public void Fingerprints_leave_constants_in_the_file()
+    {
+        var bytes = Folding(5).ToBytes();
+        File.WriteAllBytes(Path, bytes);
+        var (stored, read) = (OnnxModel.Load(Path).Graph, ProtoModel.Load(bytes).Graph);
+        var inFile = Constants(stored).Count(t => !t.IsInMemory);
+        Assert.InRange(inFile, 1, int.MaxValue);
+        Assert.Equal(Constants(read).Select(TensorFingerprint.Of), Constants(stored).Select(TensorFingerprint.Of));
+        new ConstantPool().Share(stored);
+        Assert.Equal(inFile, Constants(stored).Count(t => !t.IsInMemory));
+    }
+
+    [Fact]
+    public void Many_empty_graphs_and_initializers_are_passed_once()
+    {
+        const int Count = 50_000;
+        var model = new ProtoModel().Proto;
+        for (var i = 0; i < Count; i++)
+        {
+            model.Graph.Initializer.Add(new TensorProto { Name = $"{i}" });
+        }
+
+        model.Graph.Initializer.Add(
+            new TensorProto { Name = "w", DataType = 1, Dims = { Large }, RawData = Raw(Large, 10) });
+        byte[] empty = [.. Enumerable.Range(0, 2 * Count).Select(i => i % 2 == 0 ? (byte)0x3a : (byte)0)];
+        File.WriteAllBytes(Path, [.. empty, .. model.ToByteArray(), .. empty]);
+        using var data = new DataFile(Path);
+        var stored = StoredModel.Parse(data.Content, "m", ModelLimits.Default, data);
+        Assert.Equal(Count + 1, stored.Proto.Graph.Initializer.Count);
+        Assert.Equal(0, stored.Proto.Graph.Initializer[Count].RawData.Length);
+        Assert.NotNull(stored.TryRawData(Count));
+    }
+
+    [Fact]
+    public void A_constant_that_cannot_be_read_leaves_no_memory_charged()
+    {
+        var proto = new ProtoModel().Input("x", Large).Node("Add", "x w", "y").Output("y", Large);
+        proto.Graph.Initializer.Add(
+            new TensorProto { Name = "w", DataType = 1, Dims = { Large }, RawData = Raw(Large, 11) });
+        File.WriteAllBytes(Path, proto.ToBytes());
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
+        using var model = ModelCompiler.Compile(OnnxModel.Load(Path).Graph);
+        var before = device.MemoryInUseBytes;
+        using (var file = new FileStream(Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(100);
+        }
+
+        Assert.Throws<ModelException>(() => model.Instantiate(device));
+        Assert.Equal(before, device.MemoryInUseBytes);
+    }
+
+    [Fact]
     public void Tensor_of_raw_bytes_that_do_not_fit_its_shape_is_refused()
     {
         var model = new ProtoModel().Output("w", Large).Proto;

@@ -50,6 +50,7 @@ internal static class ConvolutionLowering
         var (x, residual, y) = (ImageViews.Pixels(operands.X), operands.Residual is { } r ? ImageViews.Pixels(r) : null,
             ImageViews.Pixels(operands.Y));
         var gate = operands.Gate is { } factors ? ImageViews.Pixels(factors) : null;
+        CheckReach(name, y, filters, geometry);
         context.Add(new LoweredStep
         {
             Name = name,
@@ -61,6 +62,19 @@ internal static class ConvolutionLowering
                     Gate = gate is null ? null : binding.Ref(gate),
                 })),
         });
+    }
+
+    /// <summary>Depthwise windows must not reach too far for scratch memory.</summary>
+    public static void CheckReach(string name, TensorView pixels, Filters filters, ConvolutionGeometry geometry)
+    {
+        var shape = filters.Weights.Shape;
+        long[] window = [shape.Length == 3 ? 1 : shape[2], shape[^1]];
+        if (filters.Groups > 1 && shape[0] == filters.Groups && shape[1] == 1 && Convolution.DepthwiseParts(
+            [.. pixels.Shape.Select(d => (int)d)], window, geometry, 0) == 0)
+        {
+            throw new ModelException(ModelError.UnsupportedOperator,
+                $"'{name}': no kernel convolves channels by windows [{string.Join(',', window)}] with {geometry}");
+        }
     }
 
     private static IReadOnlyList<CpuKernel> Emit(string name, StorageBinding binding, Filters filters,

@@ -20,6 +20,7 @@ internal static class DepthwiseLowering
             new Filters(weights, node.In(2)?.Constant, (int)weights.Shape[0]),
             node.In(4)?.Constant is { } expansion ? new Filters(expansion, node.In(5)?.Constant, 1) : null,
             window.Plane(), FusedActivation.Read(node), FusedActivation.Read(node, DepthwiseFusion.Expansion));
+        CheckReach(node.Name, ImageViews.Pixels(y), work.Filters, work.Geometry);
         var operands = (x, residual, y);
         if (node.Outputs.Count == 1)
         {

@@ -40,7 +40,7 @@ internal static class QuantizedProductLowering
 
         var (k, n) = (weights.Shape[0], weights.Shape[1]);
         var rows = a.TryReshape([a.ElementCount / Math.Max(1, k), k])!;
-        var zeros = Zeros(node, context, places);
+        var zeros = Zeros(node, context, places, n);
         if (zeros.A is { ElementCount: > 1 } perRow && (a.Rank != 2 || perRow.ElementCount != rows.Shape[0]))
         {
             throw Unsupported(node, "no kernel takes these zero points of rows");
@@ -58,12 +58,13 @@ internal static class QuantizedProductLowering
     private static bool IsSigned(ElementType type) => type == ElementType.Int8;
 
     private static (TensorView? A, TensorView? B, TensorView[] All) Zeros(GraphNode node, LoweringContext context,
-        Places places)
+        Places places, long columns)
     {
         var zeroA = context.TryInput(node, places.ZeroA);
         var zeroB = context.TryInput(node, places.ZeroB);
         zeroA = zeroA is null ? null : context.Densify($"{node.Name}.za", zeroA, MemoryOrder.RowMajor);
         zeroB = zeroB is null ? null : context.Densify($"{node.Name}.zb", zeroB, MemoryOrder.RowMajor);
+        QuantizedOperands.CheckZeros(node, (node.In(places.A), node.In(places.B)), (zeroA, zeroB), columns);
         return (zeroA, zeroB, [.. new[] { zeroA, zeroB }.OfType<TensorView>()]);
     }
 
@@ -86,10 +87,17 @@ internal static class QuantizedProductLowering
                 ? new SumViews(ResidualRows(node, context, columns), View(10), View(11),
                 View(12), View(13)) { IsSigned = IsSigned(node.In(9)!.Type) } : null,
         };
-        if (views.A.Type != ElementType.Float32 || views.A.ElementCount != 1 || views.Y.ElementCount != 1 ||
-            (views.B.ElementCount != 1 && views.B.ElementCount != columns))
+        // The zero point at input 7 is that of the product, also where a residual is added to it.
+        QuantizedOperands.CheckScales(node, (views.A, views.B, views.Y), (views.Zero, node.In(7)!.Type), views.Bias,
+            columns);
+        if (views.Sum is { } sum)
         {
-            throw Unsupported(node, "no kernel takes these scales");
+            QuantizedOperands.CheckScale(node, sum.Scale, sum.Zero, node.In(9)!.Type);
+            QuantizedOperands.CheckScale(node, sum.ScaleY, sum.ZeroY, node.Out().Type);
+        }
+        else
+        {
+            QuantizedOperands.CheckScale(node, views.Y, views.Zero, node.Out().Type);
         }
 
         return views;
@@ -126,7 +134,7 @@ internal static class QuantizedProductLowering
         var a = context.Densify($"{node.Name}.a", context.Input(node, 0), MemoryOrder.RowMajor);
         var (k, n) = (weights.Shape[0], weights.Shape[1]);
         var rows = a.TryReshape([a.ElementCount / Math.Max(1, k), k])!;
-        var zeros = Zeros(node, context, new Places(0, 1, 2, 3, -1));
+        var zeros = Zeros(node, context, new Places(0, 1, 2, 3, -1), n);
         if (zeros.A is { ElementCount: > 1 } perRow && (a.Rank != 2 || perRow.ElementCount != rows.Shape[0]))
         {
             throw Unsupported(node, "no kernel takes these zero points of rows");
@@ -140,6 +148,7 @@ internal static class QuantizedProductLowering
         {
             Activation = FusedActivation.Read(node),
         };
+        QuantizedOperands.CheckFloats(node, floats.A, floats.B, floats.Bias, n);
         var y = context.Output(node, MemoryOrder.RowMajor, [rows, .. zeros.All, .. floats.All], IsRows);
         AddStep(node, context, new Product(rows, y.TryReshape([rows.Shape[0], n])!, zeros, null)
         {
@@ -170,7 +179,12 @@ internal static class QuantizedProductLowering
         }
 
         var window = WindowGeometry.Of(node, weights.Shape[2..], x.Shape[2..], node.Out().Shape![2..]);
-        var zeros = Zeros(node, context, places);
+        var zeros = Zeros(node, context, places, weights.Shape[0]);
+        if (zeros.A is { ElementCount: > 1 })
+        {
+            throw Unsupported(node, "no kernel takes several zero points of an image");
+        }
+
         var scales = Scales(node, context, places, weights.Shape[0]);
         var y = context.Output(node, MemoryOrder.ChannelsLast, [x, .. zeros.All, .. scales?.All ?? []],
             v => PixelRows(v) is not null);

@@ -111,7 +111,8 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
     }
 
     private Devices.Program Paced(CpuDevice device, PreemptCase what) => device.Load("client",
-        [.. Enumerable.Range(0, what.Queue).Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock))]);
+        [.. Enumerable.Range(0, what.Queue)
+            .Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock))]);
 
     private long Submit(CpuDevice device, DeviceStream stream, Launch launch, PreemptCase what, Sample[] samples)
     {

@@ -1,3 +1,5 @@
+using Atoll.Devices;
+
 namespace Atoll.Kernels.Tests;
 
 public sealed class ReductionTests
@@ -99,7 +101,7 @@ public sealed class ReductionTests
             values[i / 15 * 20 + picked[i / 5 % 3] * 5 + i % 5])];
         Assert.Equal(expected, harness.Run<float>(y, Gather.Create("g", x, indices, 1, y)));
         KernelHarness.Write(indices, [2L, 4, 0]);
-        var failure = Assert.Throws<InvalidOperationException>(() =>
+        var failure = Assert.Throws<InputValueException>(() =>
             harness.Run<float>(y, Gather.Create("g", x, indices, 1, y)));
         Assert.Contains("index 4", failure.Message, StringComparison.Ordinal);
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Atoll.Devices;
 using Atoll.Models;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Atoll.Serving.Tests;
@@ -83,6 +84,29 @@ public sealed class DeviceModelTests : IDisposable
     }
 
     [Fact]
+    public async Task An_index_outside_its_table_is_the_requests_fault_and_no_news()
+    {
+        SampleModels.Create(
+            "dlrm", Path.Combine(_folder.FullName, "dlrm.onnx"), new SampleModelOptions { Width = 0.05 });
+        using var device = new CpuDevice(new CpuDeviceOptions());
+        var log = new RecordingLog();
+        await using var host = await StartAsync(device, log);
+        using var client = new HttpClient { BaseAddress = host.Url };
+        var dense = string.Join(',', Enumerable.Repeat("0", 13));
+        var sparse = string.Join(',', Enumerable.Repeat("10000", 26));
+
+        using var response = await client.PostAsync("/v2/models/dlrm/infer", new StringContent($$"""
+            {"inputs":[{"name":"dense","shape":[1,13],"datatype":"FP32","data":[{{dense}}]},
+            {"name":"sparse","shape":[1,26],"datatype":"INT64","data":[{{sparse}}]}]}
+            """), Token);
+
+        var text = await response.Content.ReadAsStringAsync(Token);
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("index 10000 at 0 is outside", text);
+        Assert.DoesNotContain(log.Lines, line => line.Contains("outside"));
+    }
+
+    [Fact]
     public async Task Versions_are_served_and_the_newest_is_the_default()
     {
         Create("net/1/model");
@@ -102,12 +126,12 @@ public sealed class DeviceModelTests : IDisposable
     private void Create(string name) => SampleModels.Create(
         "vgg19", Path.Combine(_folder.FullName, $"{name}.onnx"), new SampleModelOptions { Width = 0.05, Image = 32 });
 
-    private async Task<ServingHost> StartAsync(CpuDevice device)
+    private async Task<ServingHost> StartAsync(CpuDevice device, ILoggerFactory? log = null)
     {
         var host = new ServingHost(new ServingOptions { Port = 0 }, new ServingServices
         {
             Loader = new DeviceModelLoader(device),
-            Loggers = NullLoggerFactory.Instance,
+            Loggers = log ?? NullLoggerFactory.Instance,
             Clock = device.Clock,
             Monitor = new CpuDeviceMonitor(device),
         });

@@ -80,5 +80,27 @@ public sealed class ModelCommandTests : IDisposable
         Assert.Contains(PathOf("text"), run.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Inspecting_names_the_nodes_whose_operators_are_not_had()
+    {
+        await File.WriteAllBytesAsync(PathOf("fancy"), Convert.FromBase64String(
+            "CAhCBAoAEBE6WQoQCgF4EgFoGgJyMSIEUmVsdQoYCgFoEgF5GgdmYW5jeV8xIgdGYW5jeU" +
+            "9wEgFnWhMKAXgSDgoMCAESCAoCCAEKAggEYhMKAXkSDgoMCAESCAoCCAEKAggE"), TestContext.Current.CancellationToken);
+
+        var run = await CommandRun.StartAsync("model", "inspect", PathOf("fancy"));
+
+        Assert.Equal(ExitCode.BadInput, run.Code);
+        Assert.Contains("unsupported FancyOp (node 'fancy_1', opset 17)", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Profiling_fewer_than_one_run_is_bad_input()
+    {
+        var run = await CommandRun.StartAsync("profile", "digits", "--runs", "-5");
+
+        Assert.Equal(ExitCode.BadInput, run.Code);
+        Assert.Contains("--runs is -5", run.Error, StringComparison.Ordinal);
+    }
+
     private string PathOf(string name) => Path.Combine(_folder.FullName, name + ".onnx");
 }

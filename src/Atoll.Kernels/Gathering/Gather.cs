@@ -60,7 +60,7 @@ internal sealed unsafe class GatherKernel(string name, TensorRef x, TensorRef in
         var size = x.Shape[axis];
         if (index < -size || index >= size)
         {
-            throw new InvalidOperationException(
+            throw new InputValueException(
                 $"{Name}: index {index} at {position} is outside axis {axis} of size {size}");
         }
 

@@ -107,7 +107,7 @@ internal sealed unsafe class ReverseSequenceKernel(
         var (length, times) = (_lengths.Raw(batch), isTimeFirst ? x.Shape[0] : x.Shape[1]);
         if (length < 0 || length > times)
         {
-            throw new InvalidOperationException(
+            throw new InputValueException(
                 $"kernel '{Name}': sequence {batch} has the length {length}; allowed is 0 to {times}");
         }
 

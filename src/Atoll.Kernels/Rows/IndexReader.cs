@@ -1,3 +1,5 @@
+using Atoll.Devices;
+
 namespace Atoll.Kernels;
 
 /// <summary>Dense 32- or 64-bit indices; negative ones count from the end.</summary>
@@ -19,13 +21,13 @@ internal readonly unsafe struct IndexReader
         _name = name;
     }
 
-    /// <exception cref="InvalidOperationException">The index is outside the axis.</exception>
+    /// <exception cref="InputValueException">The index is outside the axis.</exception>
     public long At(long position, long size)
     {
         var index = Raw(position);
         return index >= -size && index < size
             ? index < 0 ? index + size : index
-            : throw new InvalidOperationException(
+            : throw new InputValueException(
                 $"{_name}: index {index} at {position} is outside an axis of size {size}");
     }
 

@@ -33,6 +33,9 @@ public sealed record ModelInspection
     /// <summary>Operators that a load would refuse, with their nodes' count.</summary>
     public required IReadOnlyDictionary<string, int> Unsupported { get; init; }
 
+    /// <summary>Operator, node name and opset of the first of those nodes; empty when there are none.</summary>
+    public required string UnsupportedNodes { get; init; }
+
     /// <summary>Floating-point operations of one inference; null where shapes are not all known.</summary>
     public long? Flops { get; init; }
 
@@ -77,6 +80,7 @@ public sealed record ModelInspection
             Operators = Count(graph.Node),
             Parameters = CountParameters(graph),
             Unsupported = Count(FindUnsupported(model, graph)),
+            UnsupportedNodes = OperatorSupport.Describe(model, OnnxModel.OpsetsOf(model)),
         };
     }
 

@@ -11,6 +11,16 @@ internal static class OperatorSupport
     /// <exception cref="ModelException">There is one.</exception>
     public static void Require(ModelProto model, Dictionary<string, int> opsets)
     {
+        if (Describe(model, opsets) is { Length: > 0 } missing)
+        {
+            throw new ModelException(
+                ModelError.UnsupportedOperator, $"operators that are not supported: {missing}");
+        }
+    }
+
+    /// <summary>Operator, node name and opset of what is not had, the first ones; empty when all is had.</summary>
+    public static string Describe(ModelProto model, Dictionary<string, int> opsets)
+    {
         var missing = Missing(model.Graph, opsets).Select(found =>
         {
             var (node, index) = found;
@@ -19,12 +29,8 @@ internal static class OperatorSupport
             return $"{(domain.Length > 0 ? domain + "." : "")}{node.OpType} " +
                 $"(node '{name}', opset {opsets.GetValueOrDefault(domain)})";
         }).ToList();
-        if (missing.Count > 0)
-        {
-            var more = missing.Count > Shown ? $" and {missing.Count - Shown} more" : "";
-            throw new ModelException(ModelError.UnsupportedOperator,
-                $"operators that are not supported: {string.Join(", ", missing.Take(Shown))}{more}");
-        }
+        var more = missing.Count > Shown ? $" and {missing.Count - Shown} more" : "";
+        return string.Join(", ", missing.Take(Shown)) + more;
     }
 
     /// <summary>The nodes with their place in their graph, outer graphs first.</summary>

@@ -39,6 +39,7 @@ public sealed partial class ServingHost : IAsyncDisposable
     private readonly SessionDirector? _director;
     private readonly WebApplication _app;
     private Task? _following;
+    private bool _started;
     private bool _stopped;
 
     /// <param name="services">What the host runs on: its loader is called for each model.</param>
@@ -129,6 +130,8 @@ public sealed partial class ServingHost : IAsyncDisposable
             var places = string.Join(" and ", GrpcPlaces);
             LogGrpc(places);
         }
+
+        _started = true;
     }
 
     /// <summary>
@@ -182,7 +185,10 @@ public sealed partial class ServingHost : IAsyncDisposable
         await _stopping.CancelAsync();
         await Task.WhenAll(
             _app.StopAsync(CancellationToken.None), _grpc?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
-        LogStopped();
+        if (_started)
+        {
+            LogStopped();
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -325,7 +331,9 @@ public sealed partial class ServingHost : IAsyncDisposable
         };
         if (status == 500)
         {
-            LogFailed(context.Request.Method, context.Request.Path, exception);
+            // An outcome that became an exception says all in its message; its stack is only the way to here.
+            LogFailed(context.Request.Method, context.Request.Path, message,
+                exception is RequestException ? null : exception);
         }
 
         try
@@ -354,8 +362,8 @@ public sealed partial class ServingHost : IAsyncDisposable
     [LoggerMessage(EventId = 12, Level = LogLevel.Information, Message = "Stopped")]
     private partial void LogStopped();
 
-    [LoggerMessage(EventId = 13, Level = LogLevel.Error, Message = "{Method} {Path} failed")]
-    private partial void LogFailed(string method, string path, Exception exception);
+    [LoggerMessage(EventId = 13, Level = LogLevel.Error, Message = "{Method} {Path} failed: {Reason}")]
+    private partial void LogFailed(string method, string path, string reason, Exception? exception);
 
     /// <summary>Signals are the command's business, not the library's.</summary>
     private sealed class NoLifetime : IHostLifetime

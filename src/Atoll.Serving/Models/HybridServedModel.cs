@@ -97,6 +97,7 @@ public sealed class HybridServedModel : IServedModel
         { Submitted: SubmitResult.QueueFull } => new InferenceOutcome(InferenceStatus.QueueFull),
         { Status: LaunchStatus.Late } => new InferenceOutcome(InferenceStatus.Late),
         { Status: LaunchStatus.Cancelled } => new InferenceOutcome(InferenceStatus.Cancelled),
+        { Failure: InputValueException wrong } => new InferenceOutcome(InferenceStatus.Rejected, null, wrong.Message),
         _ => new InferenceOutcome(InferenceStatus.Failed, null,
             outcome.Failure?.Message ?? $"the device answered {outcome.Submitted}"),
     };

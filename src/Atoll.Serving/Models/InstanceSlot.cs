@@ -129,6 +129,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
             LaunchStatus.Completed => InferenceStatus.Completed,
             LaunchStatus.Late => InferenceStatus.Late,
             LaunchStatus.Cancelled => InferenceStatus.Cancelled,
+            LaunchStatus.Failed when launch.Failure is InputValueException => InferenceStatus.Rejected,
             _ => InferenceStatus.Failed,
         }, null, launch.Failure?.Message);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Atoll.Serving;
@@ -108,6 +109,9 @@ internal static class ModelConfigurationText
             ("class", MetricsPage.NameOf(configuration.Class)), ("priority", $"{configuration.Priority}"),
             ("other_class_instances", $"{configuration.OtherClassInstances}"),
             ("queue_capacity", $"{configuration.QueueCapacity}"), ("max_body_bytes", $"{configuration.MaxBodyBytes}"),
+            ("objective_ms", configuration.ObjectiveMs.ToString(CultureInfo.InvariantCulture)),
+            ("expected_rate", configuration.ExpectedRate.ToString(CultureInfo.InvariantCulture)),
+            ("devices", string.Join(',', configuration.Devices)),
         ];
         json.WriteStartObject("parameters"u8);
         foreach (var (name, value) in own)

@@ -99,7 +99,8 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
                 if (outcome.Status == InferenceStatus.Completed)
                 {
                     // Nobody waits for the answer any more, but the device has run.
-                    var ran = clock.GetElapsedTime(arrived) - queued;
+                    queued += outcome.Timing.Queued;
+                    var ran = clock.GetElapsedTime(arrived) - queued - outcome.Timing.Input;
                     entry.Statistics.AddExecution(outcome.Timing, ItemsOf(entry, request),
                         new RequestTimes(queued, outcome.Timing.Input, ran, TimeSpan.Zero));
                 }

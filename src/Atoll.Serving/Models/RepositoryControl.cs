@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace Atoll.Serving;
@@ -29,6 +30,7 @@ internal sealed partial class RepositoryControl(
 
     private readonly NameGates _gates = new();
     private readonly SemaphoreSlim _loads = new(options.ParallelLoads);
+    private readonly ConcurrentDictionary<string, string> _told = [];
     private readonly ILogger _logger = services.Logger;
 
     /// <summary>
@@ -107,14 +109,21 @@ internal sealed partial class RepositoryControl(
     public async Task FollowAsync(TimeSpan period, CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(period, services.Clock);
+        string? told = null;
         while (await timer.WaitForNextTickAsync(cancellation))
         {
             try
             {
                 await PollAsync(cancellation);
+                told = null;
+            }
+            catch (ServingException e) when (e.Message == told)
+            {
+                // It is told once.
             }
             catch (ServingException e)
             {
+                told = e.Message;
                 LogPollFailed(e.Message);
             }
         }
@@ -132,7 +141,7 @@ internal sealed partial class RepositoryControl(
         foreach (var left in sources.Except(versions))
         {
             var first = versions.First(source => source.Version == left.Version).Path;
-            LogFailed(left.Name, left.Version, $"'{left.Path}' is left out: '{first}' is the same version");
+            TellFailure(left, StampOf(left, replacement), $"'{left.Path}' is left out: '{first}' is the same version");
         }
 
         ModelConfiguration configuration;
@@ -275,6 +284,7 @@ internal sealed partial class RepositoryControl(
             }
 
             var elapsed = services.Clock.GetElapsedTime(began);
+            _told.TryRemove(entry.Source.Path, out _);
             LogLoaded(entry.Name, entry.Version, elapsed);
             return null;
         }
@@ -287,7 +297,7 @@ internal sealed partial class RepositoryControl(
         {
             // One model's fault must not take the others down, whatever it is.
             entry.Fail(e.Message);
-            LogFailed(entry.Name, entry.Version, e.Message);
+            TellFailure(entry.Source, entry.Stamp, e.Message);
             return e.Message;
         }
     }
@@ -309,9 +319,28 @@ internal sealed partial class RepositoryControl(
         }
     }
 
+    /// <summary>Logs why a source is not served; while polling finds the same again, it is not news.</summary>
+    private void TellFailure(ModelSource source, string stamp, string reason)
+    {
+        var news = $"{stamp}: {reason}";
+        if (options.ControlMode == ModelControlMode.Poll && _told.TryGetValue(source.Path, out var told) &&
+            told == news)
+        {
+            return;
+        }
+
+        if (_told.Count >= MostModels)
+        {
+            _told.Clear();
+        }
+
+        _told[source.Path] = news;
+        LogFailed(source.Name, source.Version, reason);
+    }
+
     private void FailUnlessReady(ModelSource source, string stamp, string reason)
     {
-        LogFailed(source.Name, source.Version, reason);
+        TellFailure(source, stamp, reason);
         if (repository.Find(source.Name, source.Version) is not { State: ModelState.Ready })
         {
             var entry = new ModelEntry(source, services.Clock) { Stamp = stamp };

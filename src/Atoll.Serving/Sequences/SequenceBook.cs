@@ -45,7 +45,7 @@ internal sealed class SequenceBook(
             }
 
             sequence = Sequence_NeedsLock(step);
-            (before, done) = sequence.Queue();
+            (before, done) = sequence.Queue(step.IsEnd);
         }
 
         var turn = new SequenceTurn(this, sequence, step, done);
@@ -57,7 +57,7 @@ internal sealed class SequenceBook(
         {
             // Others wait for this turn, which ends when those before it have ended.
             _ = before.ContinueWith(
-                _ => turn.Leave(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
+                _ => turn.Skip(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously,
                 TaskScheduler.Default);
             return (null, new InferenceOutcome(InferenceStatus.Cancelled));
         }
@@ -91,8 +91,9 @@ internal sealed class SequenceBook(
                 $"inference request to model '{model}' must specify a non-zero or non-empty correlation ID");
         }
 
+        // What comes behind the end belongs to no sequence, whether or not the end has run yet.
         var known = _sequences.TryGetValue((step.Number, step.Text), out var sequence);
-        if (!known && !step.IsStart)
+        if ((!known || sequence!.IsEnding) && !step.IsStart)
         {
             return new(InferenceStatus.Rejected, null,
                 $"inference request for sequence {step} to model '{model}' must specify the START flag on the first " +
@@ -150,13 +151,17 @@ internal sealed class SequenceBook(
 
         public int Waiting { get; set; }
 
+        /// <summary>The last request so far ends the sequence: only a start may follow.</summary>
+        public bool IsEnding { get; private set; }
+
         public long LastUse { get; set; }
 
-        public (Task Before, TaskCompletionSource Done) Queue()
+        public (Task Before, TaskCompletionSource Done) Queue(bool isEnd)
         {
             var before = _last;
             var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _last = done.Task;
+            IsEnding = isEnd;
             Waiting++;
             return (before, done);
         }
@@ -168,6 +173,17 @@ internal sealed class SequenceTurn(
     SequenceBook book, SequenceBook.Sequence sequence, SequenceStep step, TaskCompletionSource done)
 {
     public ModelStateSet State => sequence.State;
+
+    /// <summary>Gives the turn up without a run; a start that is given up still begins anew.</summary>
+    public void Skip()
+    {
+        if (step.IsStart)
+        {
+            sequence.State.Reset();
+        }
+
+        Leave();
+    }
 
     /// <summary>Lets the next request of the sequence run; forgets the sequence after its last.</summary>
     public void Leave()

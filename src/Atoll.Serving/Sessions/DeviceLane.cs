@@ -189,6 +189,14 @@ internal sealed class DeviceLane : IDisposable
 
     private void Answer(InferenceOutcome outcome)
     {
+        if (outcome.Status == InferenceStatus.Rejected && _batch.Count > 1)
+        {
+            // It is not known whose input was wrong, so nobody is told that it was his.
+            outcome = new InferenceOutcome(InferenceStatus.Failed, null,
+                $"one of the {_batch.Count} requests that ran together has wrong input, send each again alone: " +
+                outcome.Reason);
+        }
+
         foreach (var live in _batch.Requests)
         {
             live.Session.End(live, _batch, outcome, _startedAt);

@@ -42,6 +42,9 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
 
     public TimeSpan Arrival { get; private set; }
 
+    /// <summary>When it came to the session; the time from its arrival until then is not the session's.</summary>
+    public TimeSpan Entered { get; set; }
+
     public TimeSpan Deadline { get; private set; }
 
     public int Rows { get; private set; }

@@ -222,7 +222,7 @@ internal sealed class LiveSession
             Counts.End(status, now <= live.Deadline);
             live.End(status, outcome.Reason, new InferenceTiming
             {
-                Queued = started - live.Arrival,
+                Queued = started - live.Entered,
                 BatchSize = batch.Rows,
                 IsCountedElsewhere = status == InferenceStatus.Completed && !batch.TryCount(live.Member),
             });
@@ -341,6 +341,7 @@ internal sealed class LiveSession
 
             var live = _free.TryPop(out var used) ? used : new LiveRequest(this);
             live.Begin(request, _nextId++, rows, times);
+            live.Entered = now;
             if (!_queue.TryEnqueue(live.Queued))
             {
                 Counts.Refuse();

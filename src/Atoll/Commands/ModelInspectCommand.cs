@@ -58,6 +58,7 @@ internal static class ModelInspectCommand
         inspection.Parameters,
         inspection.Flops,
         inspection.Unsupported,
+        inspection.UnsupportedNodes,
         inspection.Refusal,
         Served = CanBeServed(inspection),
     };
@@ -92,7 +93,7 @@ internal static class ModelInspectCommand
             ? string.Create(CultureInfo.InvariantCulture, $"{flops / 1e9:0.###} GFLOP per inference")
             : "unknown: not every shape is known");
         yield return CanBeServed(inspection) ? "served      yes"
-            : $"served      no: {inspection.Refusal ?? "unsupported " + Counts(inspection.Unsupported)}";
+            : $"served      no: {inspection.Refusal ?? "unsupported " + inspection.UnsupportedNodes}";
     }
 
     private static string Text(InspectedTensor tensor) =>

@@ -53,6 +53,12 @@ internal static class ProfileCommand
 
     private static int Run(ParseResult result, TimeProvider clock)
     {
+        var runs = result.GetValue(Runs);
+        if (runs < 1)
+        {
+            throw new UsageException($"--runs is {runs}; it must be 1 or more");
+        }
+
         var name = result.GetRequiredValue(Model);
         var path = !File.Exists(name) && SampleModels.Names.Contains(name)
             ? SampleModelCache.OpenBatchPathOf(name) : name;
@@ -65,7 +71,7 @@ internal static class ProfileCommand
         }
 
         var peak = MultiplyAddRate.Measure(clock);
-        var profiler = new ModelProfiler(path, result.GetValue(Units), Math.Max(1, result.GetValue(Runs)), clock);
+        var profiler = new ModelProfiler(path, result.GetValue(Units), runs, clock);
         var measured = profiler.Measure(batches, peak);
         if (result.GetValue(Output) is { } file)
         {

@@ -50,10 +50,16 @@ public sealed class HostTests
     {
         await using var first = Host(new ServingOptions { Port = 0 });
         await first.StartAsync(TestContext.Current.CancellationToken);
-        await using var second = Host(new ServingOptions { Port = first.Url.Port });
+        var log = new RecordingLog();
+        var second = new ServingHost(
+            new ServingOptions { Port = first.Url.Port },
+            new ServingServices { Loader = new FakeLoader(), Loggers = log });
 
         var error = await Assert.ThrowsAsync<ServingException>(
             () => second.StartAsync(TestContext.Current.CancellationToken));
+        await second.DisposeAsync();
+
+        Assert.DoesNotContain(log.Lines, line => line.StartsWith("Stopped", StringComparison.Ordinal));
 
         Assert.Equal(ServingError.AddressInUse, error.Error);
         Assert.Contains($"port {first.Url.Port}: the port is in use", error.Message);

@@ -273,6 +273,40 @@ public sealed class RepositoryTests : IDisposable
     }
 
     [Fact]
+    public async Task Polling_tells_a_failure_once_for_each_change()
+    {
+        WriteVersions("m", 1);
+        _models.Write("m/config.json", "{no");
+        _models.Write("q.query.yaml", "objective_ms: x");
+        var log = new RecordingLog();
+        await using var server = await StartAsync(ModelControlMode.Poll, log: log);
+        int Told(string name) => log.Lines.Count(line => line.Contains($"Model {name} version 1 failed"));
+        await server.Host.Control.PollAsync(Token);
+        await server.Host.Control.PollAsync(Token);
+        Assert.Equal((1, 1), (Told("m"), Told("q")));
+
+        _models.Write("m/config.json", "{nor this");
+        await server.Host.Control.PollAsync(Token);
+        await server.Host.Control.PollAsync(Token);
+
+        Assert.Equal((2, 1), (Told("m"), Told("q")));
+    }
+
+    [Fact]
+    public async Task Configuration_tells_what_only_this_server_knows()
+    {
+        WriteVersions("m", 1);
+        _models.Write("m/config.json", """{"objective_ms":12.5,"expected_rate":3,"devices":["a","b"]}""");
+        await using var server = await StartAsync(ModelControlMode.None);
+
+        var (_, json) = await server.GetAsync("/v2/models/m/config");
+
+        string? Of(string name) =>
+            json.GetProperty("parameters").GetProperty(name).GetProperty("string_value").GetString();
+        Assert.Equal(("12.5", "3", "a,b"), (Of("objective_ms"), Of("expected_rate"), Of("devices")));
+    }
+
+    [Fact]
     public async Task Polling_follows_the_folder()
     {
         WriteVersions("m", 1);
@@ -376,13 +410,14 @@ public sealed class RepositoryTests : IDisposable
         }
     }
 
-    private async Task<TestServer> StartAsync(ModelControlMode mode, TimeProvider? clock = null)
+    private async Task<TestServer> StartAsync(
+        ModelControlMode mode, TimeProvider? clock = null, RecordingLog? log = null)
     {
         var options = new ServingOptions { Port = 0, ControlMode = mode, ModelFolder = _models.Folder };
         var host = new ServingHost(options, new ServingServices
         {
             Loader = _models,
-            Loggers = NullLoggerFactory.Instance,
+            Loggers = (Microsoft.Extensions.Logging.ILoggerFactory?)log ?? NullLoggerFactory.Instance,
             Clock = clock ?? TimeProvider.System,
         });
         await host.StartAsync(Token);

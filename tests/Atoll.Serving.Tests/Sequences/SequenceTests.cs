@@ -18,6 +18,8 @@ public sealed class SequenceTests : IDisposable
 
     private readonly ManualClock _clock = new();
 
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     public void Dispose() => _clock.Dispose();
 
     [Fact]
@@ -84,6 +86,29 @@ public sealed class SequenceTests : IDisposable
         var sums = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => SumAsync(server, "1", 1)));
 
         Assert.Equal(Enumerable.Range(1, 40), sums.Order());
+    }
+
+    [Fact]
+    public async Task What_comes_behind_an_end_that_has_not_run_yet_is_refused_unless_it_starts_anew()
+    {
+        var configuration = new SequenceConfiguration { MaxSequences = 2 };
+        var book = new SequenceBook("m", configuration, [], _clock);
+        static SequenceStep Step(bool start = false, bool end = false) => new(7, "", start, end);
+        var (first, _) = await book.EnterAsync(Step(start: true), Token);
+        var end = book.EnterAsync(Step(end: true), Token).AsTask();
+
+        var (none, refusal) = await book.EnterAsync(Step(), Token);
+        var again = book.EnterAsync(Step(start: true), Token).AsTask();
+        var within = book.EnterAsync(Step(), Token).AsTask();
+
+        Assert.Null(none);
+        Assert.Equal(InferenceStatus.Rejected, refusal.Status);
+        Assert.Contains("must specify the START flag", refusal.Reason);
+        first!.Leave();
+        (await end).Turn!.Leave();
+        (await again).Turn!.Leave();
+        (await within).Turn!.Leave();
+        Assert.Equal(1, book.Count);
     }
 
     [Fact]

@@ -190,6 +190,44 @@ public sealed class LiveSessionTests
     }
 
     [Fact]
+    public async Task Only_the_wait_in_the_session_is_told_as_queued()
+    {
+        using var bench = new SessionBench();
+        var device = bench.AddDevice();
+        bench.Clock.Advance(5_000);
+        var came = bench.Clock.GetTimestamp();
+        bench.Clock.Advance(3_000);
+        var first = bench.InferAsync(1);
+        var request = SessionBench.Request(2);
+        request.Arrival = came;
+        var second = bench.Session.InferAsync(request, CancellationToken.None).AsTask();
+        bench.Clock.Advance(2_000);
+
+        device.EndOne();
+        device.EndOne();
+
+        await first;
+        var outcome = await second;
+        Assert.Equal(TimeSpan.FromMilliseconds(2), outcome.Timing.Queued);
+    }
+
+    [Theory]
+    [InlineData(1, InferenceStatus.Rejected)]
+    [InlineData(2, InferenceStatus.Failed)]
+    public async Task Wrong_input_is_told_to_the_request_that_ran_alone(int requests, InferenceStatus status)
+    {
+        using var bench = new SessionBench();
+        var device = bench.AddDevice();
+        var first = bench.InferAsync(1);
+        var rest = Enumerable.Range(0, requests).Select(_ => bench.InferAsync(2)).ToArray();
+        device.EndOne();
+        device.EndOne(InferenceStatus.Rejected);
+
+        await first;
+        Assert.All(await Task.WhenAll(rest), outcome => Assert.Equal(status, outcome.Status));
+    }
+
+    [Fact]
     public async Task A_fault_of_one_batch_is_told_and_the_next_one_runs()
     {
         using var bench = new SessionBench();

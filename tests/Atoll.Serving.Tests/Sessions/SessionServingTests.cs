@@ -47,6 +47,23 @@ public sealed class SessionServingTests : IDisposable
     }
 
     [Fact]
+    public async Task The_parts_of_the_time_add_up_and_none_is_negative()
+    {
+        Create("net", """{"class":"real_time","max_batch_size":4}""");
+        using var device = new CpuDevice(new CpuDeviceOptions());
+        await using var served = await StartAsync(device);
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(i => InferAsync(served.Client, i)));
+
+        using var all = JsonDocument.Parse(await served.Client.GetStringAsync("/v2/models/net/stats", Token));
+
+        var sums = all.RootElement.GetProperty("model_stats")[0].GetProperty("inference_stats");
+        long Of(string name) => sums.GetProperty(name).GetProperty("ns").GetInt64();
+        long[] parts = [Of("queue"), Of("compute_input"), Of("compute_infer"), Of("compute_output")];
+        Assert.All(parts, part => Assert.True(part >= 0, sums.GetRawText()));
+        Assert.Equal(Of("success"), parts.Sum());
+    }
+
+    [Fact]
     public async Task Sessions_and_devices_are_told_as_json_and_as_metrics()
     {
         Create("net", """{"class":"real_time","max_batch_size":2,"objective_ms":10000,"expected_rate":3}""");

@@ -1,0 +1,83 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Atoll.Serving.Tests;
+
+public sealed partial class RepositoryTests
+{
+    [Fact]
+    public async Task Polling_tries_a_version_that_failed_again_only_once_it_has_changed()
+    {
+        WriteVersions("m", 1);
+        await using var server = await StartAsync(ModelControlMode.Poll);
+        _models.Write("m/2/model.onnx", "broken");
+        await server.Host.Control.PollAsync(Token);
+        await server.Host.Control.PollAsync(Token);
+        Assert.Equal(2, _models.Attempts);
+        Assert.Equal(1f, await ValueAsync(server));
+
+        _models.Write("m/2/model.onnx", "2");
+        _models.Touch("m/2/model.onnx", 1);
+        await server.Host.Control.PollAsync(Token);
+
+        Assert.Equal(2f, await ValueAsync(server));
+    }
+
+    [Fact]
+    public async Task Polling_tells_a_failure_once_for_each_change()
+    {
+        WriteVersions("m", 1);
+        _models.Write("m/config.json", "{no");
+        _models.Write("q.query.yaml", "objective_ms: x");
+        var log = new RecordingLog();
+        await using var server = await StartAsync(ModelControlMode.Poll, log: log);
+        int Told(string name) => log.Lines.Count(line => line.Contains($"Model {name} version 1 failed"));
+        await server.Host.Control.PollAsync(Token);
+        await server.Host.Control.PollAsync(Token);
+        Assert.Equal((1, 1), (Told("m"), Told("q")));
+
+        _models.Write("m/config.json", "{nor this");
+        await server.Host.Control.PollAsync(Token);
+        await server.Host.Control.PollAsync(Token);
+
+        Assert.Equal((2, 1), (Told("m"), Told("q")));
+    }
+
+    [Fact]
+    public async Task Polling_follows_the_folder()
+    {
+        WriteVersions("m", 1);
+        await using var server = await StartAsync(ModelControlMode.Poll);
+        Assert.Equal(1f, await ValueAsync(server));
+
+        _models.Write("m/2/model.onnx", "2");
+        _models.Write("n/1/model.onnx", "5");
+        await server.Host.Control.PollAsync(Token);
+        Assert.Equal(2f, await ValueAsync(server));
+        Assert.Equal(5f, await ValueAsync(server, "n"));
+        _models.Write("m/2/model.onnx", "8");
+        _models.Touch("m/2/model.onnx", 1);
+        _models.Delete("n");
+        await server.Host.Control.PollAsync(Token);
+
+        Assert.Equal(8f, await ValueAsync(server));
+        Assert.Equal(HttpStatusCode.NotFound, (await server.InferAsync("n", One)).Status);
+        var load = await server.SendAsync(new HttpRequestMessage(HttpMethod.Post, "/v2/repository/models/m/load"));
+        Assert.Contains("not allowed if polling is enabled", Error(load.Json));
+        Assert.Equal(4, _models.Made.Count);
+    }
+
+    [Fact]
+    public async Task Polling_happens_when_its_timer_says()
+    {
+        var clock = new ManualTimer();
+        await using var server = await StartAsync(ModelControlMode.Poll, clock);
+        WriteVersions("m", 1);
+
+        clock.Tick();
+        await _models.LoadedAsync();
+
+        Assert.Single(_models.Made);
+    }
+}

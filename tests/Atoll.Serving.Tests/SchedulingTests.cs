@@ -82,7 +82,7 @@ public sealed class SchedulingTests
         await model.BegunAsync();
         var waiting = server.InferAsync("m", Body("\"timeout\":1000"));
         await clock.TimerMadeAsync();
-        clock.Advance(5_000);
+        clock.Advance(10_000);
         var waited = await waiting;
         clock.Advance(60_000);
         var ran = await running;

@@ -77,6 +77,9 @@ internal sealed class GrpcInferenceRun : IDisposable
                 new OperationCanceledException(_call.Cancellation),
             InferenceStatus.Late or InferenceStatus.NotAdmitted when _endsWithCall => new GrpcException(
                 GrpcStatus.DeadlineExceeded, Refusal.Of(Entry, Request, outcome).Message),
+            InferenceStatus.Cancelled when _endsWithCall && _deadline!.IsCancellationRequested => new GrpcException(
+                GrpcStatus.DeadlineExceeded,
+                Refusal.Of(Entry, Request, new InferenceOutcome(InferenceStatus.Late)).Message),
             _ => Refusal.Of(Entry, Request, outcome),
         };
     }

@@ -5,6 +5,9 @@ namespace Atoll.Serving;
 /// <summary>Sets when a request runs: by what it asks, its model's configuration and its client's token.</summary>
 internal static class RequestScheduling
 {
+    // Timers count by a clock that may stand still for a tick of the system: 4 ms at 250 ticks a second.
+    private static readonly TimeSpan TimerTick = TimeSpan.FromMilliseconds(5);
+
     /// <exception cref="RequestException">The token may not ask for real-time work.</exception>
     public static void Classify(
         InferenceRequest request, in RequestParameters parameters, ModelEntry entry, AccessToken token)
@@ -41,6 +44,6 @@ internal static class RequestScheduling
         request.Deadline = arrived + long.Max(1, (long)(span.TotalSeconds * clock.TimestampFrequency));
 
         // The timer only ends a wait or a run that is late; it rounds up so that it never fires early.
-        return new CancellationTokenSource(span + TimeSpan.FromMilliseconds(1), clock);
+        return new CancellationTokenSource(span + TimerTick, clock);
     }
 }

@@ -2,8 +2,7 @@ namespace Atoll.Simulation;
 
 /// <summary>
 /// The time of an <see cref="EventQueue"/> as a <see cref="TimeProvider"/>: one tick is a nanosecond, and timers (so
-/// also
-/// delays, cancellation and periodic timers made from it) fire when the queue reaches them.
+/// also delays, cancellation and periodic timers made from it) fire when the queue reaches them.
 /// </summary>
 public sealed class VirtualClock : TimeProvider
 {

@@ -4,9 +4,8 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// The atomic word from which units claim blocks: generation (24 bits), block count (20), next block (20). One
-/// increment
-/// claims a block of whichever kernel is current at that instant, so a slow unit can never claim from a kernel that is
-/// over.
+/// increment claims a block of whichever kernel is current at that instant, so a slow unit can never claim from a
+/// kernel that is over.
 /// </summary>
 internal static class ClaimWord
 {

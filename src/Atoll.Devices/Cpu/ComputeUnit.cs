@@ -75,8 +75,7 @@ internal sealed class ComputeUnit : IDisposable
 
     /// <summary>
     /// Called by a submitter when the unit does not answer: another process holds its CPU. The unit steps back by
-    /// itself once
-    /// it has come to run.
+    /// itself once it has come to run.
     /// </summary>
     public void Boost()
     {

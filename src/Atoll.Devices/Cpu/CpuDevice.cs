@@ -4,8 +4,7 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// The processor as an accelerator: pinned worker threads are its compute units. Real-time work reaches a busy unit at
-/// the
-/// next yield point of its running block, within about a microsecond, whatever is queued.
+/// the next yield point of its running block, within about a microsecond, whatever is queued.
 /// </summary>
 public sealed unsafe class CpuDevice : Device
 {

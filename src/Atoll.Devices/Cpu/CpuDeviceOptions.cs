@@ -37,8 +37,7 @@ public sealed record CpuDeviceOptions
 
     /// <summary>
     /// Longest time that ready best-effort work may get no block while real-time work saturates the device; then one
-    /// block
-    /// of it runs between two real-time kernels. Default 100 ms.
+    /// block of it runs between two real-time kernels. Default 100 ms.
     /// </summary>
     public TimeSpan StarvationLimit { get; init; } = TimeSpan.FromMilliseconds(100);
 

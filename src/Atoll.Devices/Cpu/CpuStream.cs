@@ -4,10 +4,8 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// A stream of a <see cref="CpuDevice"/>. Launches wait in the host queue, kernels are forwarded into a bounded device
-/// queue,
-/// and one kernel at a time is the front whose blocks units claim. Submitters touch the host queue only; the rest is
-/// advanced
-/// by whichever unit finished the last block, so no lock is shared between a submitter and a unit.
+/// queue, and one kernel at a time is the front whose blocks units claim. Submitters touch the host queue only; the
+/// rest is advanced by whichever unit finished the last block, so no lock is shared between a submitter and a unit.
 /// </summary>
 internal sealed class CpuStream : DeviceStream
 {
@@ -211,8 +209,8 @@ internal sealed class CpuStream : DeviceStream
 
     /// <summary>
     /// Takes the device queue's kernels back to the host queue. Under wait-based preemption each is first fetched and
-    /// its
-    /// blocks claimed only to exit, as on a device whose queue cannot be edited. Returns how many kernels came back.
+    /// its blocks claimed only to exit, as on a device whose queue cannot be edited. Returns how many kernels came
+    /// back.
     /// </summary>
     public int Evict(bool fetchEach)
     {

@@ -5,8 +5,7 @@ internal record struct QueuedKernel(Launch Launch, int KernelIndex, long HostInd
 
 /// <summary>
 /// The bounded ring between a stream's host queue and its front; how much of it may be used, the share mode says.
-/// Touched by
-/// one unit at a time.
+/// Touched by one unit at a time.
 /// </summary>
 internal sealed class DeviceQueue(int capacity)
 {

@@ -2,8 +2,7 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// The kernel of a stream that units claim blocks from. Two per stream take turns; one is rewritten only after every
-/// block
-/// of its kernel is done, so whoever holds a block of it may read it freely.
+/// block of its kernel is done, so whoever holds a block of it may read it freely.
 /// </summary>
 internal sealed class KernelFront
 {

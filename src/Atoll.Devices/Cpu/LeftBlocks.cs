@@ -2,8 +2,7 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// Blocks of the kernel at a stream's front that were started and left: they are claimed before any new block. Bounded,
-/// since
-/// a unit holds one block at a time.
+/// since a unit holds one block at a time.
 /// </summary>
 internal sealed class LeftBlocks(int units)
 {

@@ -2,8 +2,7 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// Who is in real-time work: how many launches wait or run, how many units serve them and how many they need, and
-/// whether the
-/// way was cleared for them. Lock-free; every method may be called by any unit or submitter.
+/// whether the way was cleared for them. Lock-free; every method may be called by any unit or submitter.
 /// </summary>
 internal sealed class RealTimeGate
 {

@@ -26,8 +26,7 @@ internal sealed class UnitCalls(CpuDevice device, ComputeUnit[] units)
 
     /// <summary>
     /// A unit that computes answers within a microsecond or two. One that does not has lost its CPU to another process,
-    /// since
-    /// best-effort work ranks last there: raise it over them.
+    /// since best-effort work ranks last there: raise it over them.
     /// </summary>
     public void BoostDisplaced(Launch launch)
     {

@@ -2,8 +2,7 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// A device that completes every launch at once without running it: to measure or test what surrounds a device.
-/// Launches of
-/// a suspended client wait until it is resumed. Thread-safe.
+/// Launches of a suspended client wait until it is resumed. Thread-safe.
 /// </summary>
 public sealed class NullDevice(
     ShareMode mode = ShareMode.Sequential, TimeProvider? clock = null, long memoryBytes = 1L << 34)

@@ -4,9 +4,9 @@ namespace Atoll.Devices;
 /// Decides, launch by launch of one real-time program, whether it may be padded. It compares padded launches with
 /// unpadded controls; when the slowdown exceeds the budget by more than the noise, padding pauses, then is tried anew:
 /// <code>
-/// Padding --slowdown beyond budget--> Paused --pause over--> Padding (fresh averages; a further stop pauses twice as
-/// long)
+/// Padding --slowdown beyond budget--> Paused --pause over--> Padding
 /// </code>
+/// After a pause averages are fresh, and a further stop pauses twice as long.
 /// Deterministic, allocation-free, not thread-safe.
 /// </summary>
 public sealed class PaddingGuard

@@ -2,8 +2,7 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// Real-time before best-effort; within a class, weighted fair shares: the stream with the least virtual time (unit
-/// time
-/// received over weight) goes next, so that over time each gets units in proportion to its weight.
+/// time received over weight) goes next, so that over time each gets units in proportion to its weight.
 /// </summary>
 public sealed class FairPolicy : IPolicy
 {

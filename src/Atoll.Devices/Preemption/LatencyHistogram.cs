@@ -4,8 +4,7 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// Counts durations in logarithmic buckets (32 per octave, so a read-out is within 3.2 % of the true value) from 1 ns
-/// to
-/// about 18 minutes. Recording is lock-free and allocates nothing; reading while others record is approximate.
+/// to about 18 minutes. Recording is lock-free and allocates nothing; reading while others record is approximate.
 /// </summary>
 public sealed class LatencyHistogram
 {

@@ -4,9 +4,8 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// A described device in virtual time: the queues, modes, policies, preemption and padding of a real one,
-/// deterministic,
-/// without threads. Kernels take the time that they state; those with host code run it when a block ends. Time moves
-/// only in <see cref="RunUntilIdle"/>, <see cref="RunFor"/> and <see cref="Launch.Wait()"/>.
+/// deterministic, without threads. Kernels take the time that they state; those with host code run it when a block
+/// ends. Time moves only in <see cref="RunUntilIdle"/>, <see cref="RunFor"/> and <see cref="Launch.Wait()"/>.
 /// </summary>
 public sealed class SimulatedDevice : Device
 {

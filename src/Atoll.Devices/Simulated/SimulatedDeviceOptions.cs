@@ -2,9 +2,8 @@ namespace Atoll.Devices;
 
 /// <summary>
 /// The device that a <see cref="SimulatedDevice"/> plays. The defaults describe a GPU like REEF's MI50: 60 units,
-/// running
-/// blocks can be killed but not paused. With <see cref="YieldMicroseconds"/> it is like a CPU: blocks stop at yield
-/// points.
+/// running blocks can be killed but not paused. With <see cref="YieldMicroseconds"/> it is like a CPU: blocks stop at
+/// yield points.
 /// All costs are virtual microseconds.
 /// </summary>
 public sealed record SimulatedDeviceOptions
@@ -51,8 +50,7 @@ public sealed record SimulatedDeviceOptions
 
     /// <summary>
     /// Kernels of a best-effort stream that the device queue holds, the running one included; null: 2 in the reset
-    /// modes,
-    /// 1024 in the others and for real-time streams.
+    /// modes, 1024 in the others and for real-time streams.
     /// </summary>
     public int? DeviceQueueCapacity { get; init; }
 
@@ -63,8 +61,7 @@ public sealed record SimulatedDeviceOptions
 
     /// <summary>
     /// Memory contention: slowdown of a padded real-time kernel if padding took all units, in proportion to those that
-    /// it
-    /// may take. Default 0.
+    /// it may take. Default 0.
     /// </summary>
     public double PaddingContention { get; init; }
 

@@ -5,8 +5,7 @@ namespace Atoll.Kernels;
 /// <summary>
 /// A constant matrix of bytes [K, N], packed for products with 32-bit sums: panels of 32 columns, the last of 16 where
 /// that is enough, in them steps of four rows, so that four products make one 32-bit lane. Unsigned values are kept
-/// less
-/// 128. Owns native memory.
+/// less 128. Owns native memory.
 /// </summary>
 public sealed unsafe class PackedBytes : IPackedWeights
 {

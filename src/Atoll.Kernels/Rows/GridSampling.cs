@@ -24,8 +24,9 @@ public sealed record SampleOptions(SampleMode Mode, SamplePadding Padding, bool 
 /// <summary>Makes kernels that sample images at given points.</summary>
 public static class GridSampling
 {
-    /// <summary>x (N, C, H, W) and y (N, C, h, w) of any strides; the grid (N, h, w, 2) is dense: x and y from -1 to
-    /// 1.</summary>
+    /// <summary>
+    /// x (N, C, H, W) and y (N, C, h, w) of any strides; the grid (N, h, w, 2) is dense: x and y from -1 to 1.
+    /// </summary>
     public static CpuKernel Create(string name, TensorRef x, TensorRef grid, TensorRef y, SampleOptions options) =>
         grid.IsDense && x.Rank == 4 && y.Rank == 4
             ? new GridSampleKernel(name, x, grid, y, options)

@@ -7,8 +7,7 @@ internal sealed record HostStep(GraphNode Node, int[] Inputs, int[] Outputs);
 
 /// <summary>
 /// What is done for values of given types and shapes: a program of all that can run on the device, then operators on
-/// the
-/// host, then the rest of the graph, which is planned when its inputs are there. Values are numbered by slots.
+/// the host, then the rest of the graph, which is planned when its inputs are there. Values are numbered by slots.
 /// </summary>
 internal sealed class StagePlan
 {

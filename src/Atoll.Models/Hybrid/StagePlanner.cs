@@ -96,8 +96,7 @@ internal sealed class StagePlanner
 
     /// <summary>
     /// Nodes whose inputs are there and that gain nothing by waiting: the next stage, which knows more shapes, could
-    /// not
-    /// give them to the device either.
+    /// not give them to the device either.
     /// </summary>
     private List<GraphNode> FindHostSteps(HashSet<GraphNode> island)
     {

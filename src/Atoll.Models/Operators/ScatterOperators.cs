@@ -2,8 +2,9 @@ using System.Numerics;
 
 namespace Atoll.Models;
 
-/// <summary>Operators that write elements or slices at places given by indices; negative indices count from the
-/// end.</summary>
+/// <summary>
+/// Operators that write elements or slices at places given by indices; negative indices count from the end.
+/// </summary>
 internal static class ScatterOperators
 {
     public static IEnumerable<OperatorDefinition> All =>

@@ -17,8 +17,7 @@ public enum StageBalance
 
 /// <summary>
 /// Cuts a graph into consecutive stages of about equal work or weights, where few bytes cross: for models that no
-/// device
-/// can hold whole.
+/// device can hold whole.
 /// </summary>
 public static class StageCut
 {

@@ -12,7 +12,8 @@ public sealed class BatchTake
     /// <summary>Given up: they could not be answered in time, or only at the cost of more others.</summary>
     public List<QueuedRequest> Dropped { get; } = [];
 
-    /// <summary>With an empty batch: the latest time to ask again, if no request comes before; null: when one comes.
+    /// <summary>
+    /// With an empty batch: the latest time to ask again, if no request comes before; null: when one comes.
     /// </summary>
     public TimeSpan? WakeAt { get; set; }
 

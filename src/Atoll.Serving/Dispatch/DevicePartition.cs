@@ -6,8 +6,10 @@ namespace Atoll.Serving;
 /// <param name="Why">Batches and load, in one line.</param>
 public sealed record DevicePartition(IReadOnlyList<int> Sessions, IReadOnlyList<int> Devices, string Why)
 {
-    /// <summary>Devices of partitions with longer objectives that also run these sessions, after their own: a short
-    /// batch hardly delays long objectives, while a long one would break short ones.</summary>
+    /// <summary>
+    /// Devices of partitions with longer objectives that also run these sessions, after their own: a short batch hardly
+    /// delays long objectives, while a long one would break short ones.
+    /// </summary>
     public IReadOnlyList<int> Overflow { get; init; } = [];
 
     /// <summary>The batch that each session is planned to run when the devices are full.</summary>

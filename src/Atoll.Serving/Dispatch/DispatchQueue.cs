@@ -38,8 +38,10 @@ public sealed class DispatchQueue
 
     public IBatchRule Rule { get; }
 
-    /// <summary>Used in place of <see cref="Rule"/> while every waiting queue of these devices can wait for its last
-    /// moment; null: never defer.</summary>
+    /// <summary>
+    /// Used in place of <see cref="Rule"/> while every waiting queue of these devices can wait for its last moment;
+    /// null: never defer.
+    /// </summary>
     public IBatchRule? Deferral { get; init; }
 
     /// <summary>How much before its last moment a deferred batch must find a free device.</summary>

@@ -11,16 +11,18 @@ internal sealed class PartitionCapacity
     /// <summary>Part of the longest other batch, divided by the devices, that a batch waits for a device.</summary>
     private const double Blocking = 0.5;
 
-    /// <summary>Part of one device that random arrivals leave unused; of n devices the square root of n times it.
+    /// <summary>
+    /// Part of one device that random arrivals leave unused; of n devices the square root of n times it.
     /// </summary>
     private const double Chance = 0.1;
 
     /// <summary>Part of every device kept free, because batches do not start exactly when planned.</summary>
     private const double Reserve = 0.06;
 
-    /// <summary>No batch is planned to run longer than this part of its objective: it would leave no time to choose
-    /// when
-    /// it starts.</summary>
+    /// <summary>
+    /// No batch is planned to run longer than this part of its objective: it would leave no time to choose when it
+    /// starts.
+    /// </summary>
     private const double LongestPart = 0.75;
 
     private readonly BatchProfile[] _profiles;
@@ -136,8 +138,10 @@ internal sealed class PartitionCapacity
 
     private double Latency(int session, int batch) => _profiles[session].Latency(batch).TotalSeconds;
 
-    /// <summary>The largest batch that is gathered and run within the objective less the blocking. A rate too low to
-    /// gather even one in time runs single requests.</summary>
+    /// <summary>
+    /// The largest batch that is gathered and run within the objective less the blocking. A rate too low to gather even
+    /// one in time runs single requests.
+    /// </summary>
     private int Batch(int session, double factor, double block)
     {
         var profile = _profiles[session];

@@ -1,7 +1,8 @@
 namespace Atoll.Serving;
 
-/// <summary>A request that waits for a batch. Times are spans since one fixed origin, the same for all requests of a
-/// dispatcher.</summary>
+/// <summary>
+/// A request that waits for a batch. Times are spans since one fixed origin, the same for all requests of a dispatcher.
+/// </summary>
 /// <param name="Id">Unique among the requests of a queue; what the owner knows the request by.</param>
 /// <param name="Arrival">When it came.</param>
 /// <param name="Deadline">When its answer must be ready: arrival, plus the objective, plus slack that earlier stages of

@@ -56,8 +56,9 @@ public sealed class SessionQueue : IRequestQueue
         return true;
     }
 
-    /// <summary>Takes out a request whose client gave up; false when it is no longer here. Linear in the length of the
-    /// queue.</summary>
+    /// <summary>
+    /// Takes out a request whose client gave up; false when it is no longer here. Linear in the length of the queue.
+    /// </summary>
     public bool Remove(long id)
     {
         for (var i = 0; i < Count; i++)

@@ -49,8 +49,9 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
         }
     }
 
-    /// <summary>Copies the rows of the requests one behind another into the inputs; rows beyond keep what they
-    /// held.</summary>
+    /// <summary>
+    /// Copies the rows of the requests one behind another into the inputs; rows beyond keep what they held.
+    /// </summary>
     public void Gather(ReplicaBatch batch)
     {
         for (var i = 0; i < _instance!.Inputs.Count; i++)

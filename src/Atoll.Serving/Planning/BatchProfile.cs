@@ -114,8 +114,10 @@ public sealed class BatchProfile
         return 0;
     }
 
-    /// <summary>Of the batches that run within time and memory the one with the highest throughput, the smaller of
-    /// equals; 0 if not even the smallest does.</summary>
+    /// <summary>
+    /// Of the batches that run within time and memory the one with the highest throughput, the smaller of equals; 0 if
+    /// not even the smallest does.
+    /// </summary>
     public int BestThroughputBatch(TimeSpan budget, long memoryLimit = long.MaxValue)
     {
         var best = 0;

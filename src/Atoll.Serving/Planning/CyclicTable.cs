@@ -3,10 +3,8 @@ namespace Atoll.Serving;
 /// <summary>
 /// A multi-rate table: time is cut into equal frames; a session runs at a fixed place in every first, second, fourth …
 /// frame. Each session so starts exactly every period, and a request that just misses a start waits one period and its
-/// own
-/// execution: worst latency = period + l(batch), with no batch of another session ever in its way. The paper's duty
-/// cycle
-/// is the table in which all sessions run in every frame.
+/// own execution: worst latency = period + l(batch), with no batch of another session ever in its way. The paper's duty
+/// cycle is the table in which all sessions run in every frame.
 /// </summary>
 internal static class CyclicTable
 {
@@ -133,8 +131,7 @@ internal static class CyclicTable
 
     /// <summary>
     /// Frequent sessions first. All frames of a session's turn hold the same work until then, because every more
-    /// frequent
-    /// session is in all of them or in none; so its place in the frame is the same each time.
+    /// frequent session is in all of them or in none; so its place in the frame is the same each time.
     /// </summary>
     private static bool TryPlace(Span<BatchSlot> slots, ReadOnlySpan<int> every, double frameMs)
     {

@@ -2,8 +2,7 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Batch sizes with which shares run by earliest deadline on one device (<see cref="EarliestDeadline"/>): each keeps
-/// its own
-/// period, a rare session need not wait for a turn, and no frame has to hold a long batch.
+/// its own period, a rare session need not wait for a turn, and no frame has to hold a long batch.
 /// </summary>
 internal static class DeadlineSchedule
 {
@@ -80,8 +79,7 @@ internal static class DeadlineSchedule
 
     /// <summary>
     /// Mends one span that is too full with the least occupancy: shortens the one batch whose change makes that span
-    /// fit
-    /// and is itself in time; if no single one does, the step that helps most for what it occupies.
+    /// fit and is itself in time; if no single one does, the step that helps most for what it occupies.
     /// </summary>
     private static bool Shorten(
         IReadOnlyList<PlacedShare> shares, Span<int> levels, Span<BatchJob> jobs, DeadlineViolation violation)

@@ -1,6 +1,7 @@
 namespace Atoll.Serving;
 
-/// <summary>Equal devices can swap names: a plan from scratch gives each device the name of the one most like it.
+/// <summary>
+/// Equal devices can swap names: a plan from scratch gives each device the name of the one most like it.
 /// </summary>
 internal static class DeviceNaming
 {

@@ -61,8 +61,10 @@ internal sealed class DeviceState(DeviceKind kind, int kindIndex, int index, dou
             ? Used(slots)
             : null;
 
-    /// <summary>How far the share's period is from a doubling of the device's frames, 0 to 0.5: near ones share a table
-    /// without shorter batches.</summary>
+    /// <summary>
+    /// How far the share's period is from a doubling of the device's frames, 0 to 0.5: near ones share a table without
+    /// shorter batches.
+    /// </summary>
     public double Discord(PlacedShare share)
     {
         var octaves = Math.Log2(Math.Max(1e-6, share.TablePeriodMs)) - _octave;
@@ -117,7 +119,8 @@ internal sealed class DeviceState(DeviceKind kind, int kindIndex, int index, dou
         _octave = shares.Count == 0 ? 0 : Math.Log2(Math.Max(1e-6, shares.Min(share => share.TablePeriodMs)));
     }
 
-    /// <summary>How the shares run together: in a table, or else by earliest deadline; alone whichever takes less.
+    /// <summary>
+    /// How the shares run together: in a table, or else by earliest deadline; alone whichever takes less.
     /// </summary>
     private BatchSlot[]? TryArrange(IReadOnlyList<PlacedShare> shares)
     {

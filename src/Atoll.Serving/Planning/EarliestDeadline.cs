@@ -7,8 +7,10 @@ namespace Atoll.Serving;
 /// </summary>
 internal readonly record struct BatchJob(double Period, double Deadline, double Execution, double Jitter = 0)
 {
-    /// <summary>Spans shorter than this may have to wait for a batch of this job that is due later: a batch early
-    /// by the jitter is due by the jitter later, and the deadline left it out once.</summary>
+    /// <summary>
+    /// Spans shorter than this may have to wait for a batch of this job that is due later: a batch early by the jitter
+    /// is due by the jitter later, and the deadline left it out once.
+    /// </summary>
     public double Reach => Deadline + (2 * Jitter);
 
     public double Utilization => Execution / Period;
@@ -20,7 +22,8 @@ internal readonly record struct BatchJob(double Period, double Deadline, double 
             : (Math.Floor((span - Deadline + EarliestDeadline.Epsilon) / Period) + 1) * Execution;
 }
 
-/// <summary>Where a set of jobs fails: the span, the demand in it, and the job that may be in the way (-1 = none).
+/// <summary>
+/// Where a set of jobs fails: the span, the demand in it, and the job that may be in the way (-1 = none).
 /// </summary>
 internal readonly record struct DeadlineViolation(double Span, double Demand, int Blocker);
 
@@ -31,8 +34,8 @@ internal readonly record struct DeadlineViolation(double Span, double Demand, in
 /// Why that is enough: let a batch miss its deadline d. Go back to the last moment s before d at which the device was
 /// idle or began a batch due after d. From s on it ran only batches released after s and due by d, after at most one
 /// batch due later, begun at s, because it could not be stopped. Of each job the batches released from s and due by d
-/// are
-/// at most floor((d - s - deadline) / period) + 1. So all that work fits d - s by the condition, and nothing is late.
+/// are at most floor((d - s - deadline) / period) + 1. So all that work fits d - s by the condition, and nothing is
+/// late.
 /// A request is answered within its objective because the deadline is the objective less the longest gathering.
 /// </summary>
 internal static class EarliestDeadline

@@ -3,12 +3,10 @@ namespace Atoll.Serving;
 /// <summary>
 /// A part of a session's load, to run on one device. Rates in requests per millisecond. A part that is less than the
 /// whole is dealt. One by one: the stream is split in two, evenly in proportion, and a part of it again where there are
-/// more
-/// parts. A split of a stream of rate R delays a request by one interval 1 / R at most against evenly spaced ones;
-/// equal
-/// parts take turns and add nothing; the jitter is the sum over the splits. In turns: equal devices are dealt batches
-/// of
-/// consecutive requests one after the other, so that batches are evenly spaced and gather at the session's full rate.
+/// more parts. A split of a stream of rate R delays a request by one interval 1 / R at most against evenly spaced ones;
+/// equal parts take turns and add nothing; the jitter is the sum over the splits. In turns: equal devices are dealt
+/// batches of consecutive requests one after the other, so that batches are evenly spaced and gather at the session's
+/// full rate.
 /// </summary>
 /// <param name="Session">The session.</param>
 /// <param name="RatePerMs">The part's rate.</param>

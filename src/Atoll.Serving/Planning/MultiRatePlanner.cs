@@ -136,7 +136,8 @@ internal sealed class MultiRatePlanner
         return _builder.Build(FluidBound.Of(_request.Sessions, _profiles, _request.Devices));
     }
 
-    /// <summary>Pinned sessions first, then those that lose most when they do not get their best kind of device.
+    /// <summary>
+    /// Pinned sessions first, then those that lose most when they do not get their best kind of device.
     /// </summary>
     private IEnumerable<SessionSpec> InOrderOfPreference(IEnumerable<SessionSpec> sessions) =>
         sessions.Where(session => session.Rate > 0)

@@ -62,7 +62,8 @@ internal sealed class NexusCodePlanner(PlanRequest request)
         return duty <= 0 ? null : new CodeInstance(batch, duty, batch / duty * 1000, rate);
     }
 
-    /// <summary>The code counts up and stops at the first batch that is too slow, though a larger one may be faster.
+    /// <summary>
+    /// The code counts up and stops at the first batch that is too slow, though a larger one may be faster.
     /// </summary>
     internal static int LargestOfRun(BatchProfile profile, TimeSpan budget)
     {
@@ -100,7 +101,8 @@ internal sealed class NexusCodePlanner(PlanRequest request)
         }
     }
 
-    /// <summary>A device with room for all of the rate that is then fullest, or else the one that takes most of it.
+    /// <summary>
+    /// A device with room for all of the rate that is then fullest, or else the one that takes most of it.
     /// </summary>
     private Offer? FindBest(SessionSpec session, double rate)
     {

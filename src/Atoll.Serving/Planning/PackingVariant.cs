@@ -2,8 +2,7 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// One way to pack. Best fit is a heuristic; small requests are packed in several ways and the fewest devices win,
-/// large
-/// ones once, because there every way comes out alike.
+/// large ones once, because there every way comes out alike.
 /// </summary>
 /// <param name="TimeLeftPrice">How much a device's time left over counts against how much smaller batches take.</param>
 /// <param name="LeftOverPrice">How much of what devices dealt in turn have left will find no use.</param>

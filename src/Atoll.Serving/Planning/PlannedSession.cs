@@ -22,8 +22,10 @@ public sealed record PlannedSession
     /// <summary>Time from batch to batch: the duty cycle, or the session's own period in a multi-rate plan.</summary>
     public TimeSpan Period { get; init; }
 
-    /// <summary>First start in the device's table, which is then kept every period; null: batches run by earliest
-    /// deadline as soon as they are gathered.</summary>
+    /// <summary>
+    /// First start in the device's table, which is then kept every period; null: batches run by earliest deadline as
+    /// soon as they are gathered.
+    /// </summary>
     public TimeSpan? Start { get; init; }
 
     /// <summary>Longest time from arrival to answer for arrivals at the planned constant rate.</summary>
@@ -32,9 +34,10 @@ public sealed record PlannedSession
     /// <summary>How much later than evenly spaced a request may be dealt to this device.</summary>
     public TimeSpan Jitter { get; init; }
 
-    /// <summary>More than 1: the session's devices are dealt so many consecutive requests each, in turn. 1: requests
-    /// are
-    /// dealt one by one, evenly in proportion to the rates.</summary>
+    /// <summary>
+    /// More than 1: the session's devices are dealt so many consecutive requests each, in turn. 1: requests are dealt
+    /// one by one, evenly in proportion to the rates.
+    /// </summary>
     public int Run { get; init; } = 1;
 
     public long MemoryBytes { get; init; }

@@ -11,13 +11,14 @@ public sealed record PlannerOptions
     /// <summary>
     /// True: the frontend can deal each device a whole batch of consecutive requests (or all devices of a session take
     /// batches from one queue), so a batch may gather at the rate of the whole session. False: requests are dealt one
-    /// by
-    /// one, and a batch gathers at the device's share of the rate.
+    /// by one, and a batch gathers at the device's share of the rate.
     /// </summary>
     public bool DealWholeBatches { get; init; }
 
-    /// <summary>A new plan is kept close to the one before while it needs at most this many times the devices of a plan
-    /// from scratch.</summary>
+    /// <summary>
+    /// A new plan is kept close to the one before while it needs at most this many times the devices of a plan from
+    /// scratch.
+    /// </summary>
     public double ReplanSlack { get; init; } = 1.1;
 
     /// <summary>Host and network time that the released Nexus code allows for; used by that policy only.</summary>

@@ -60,8 +60,10 @@ internal sealed class PreviousPlan(
     private static PlacedShare Held(DeviceState device, SessionSpec session) =>
         device.Shares.First(share => share.Load.Session.Name == session.Name);
 
-    /// <summary>Requests per millisecond that each device keeps of each session: where load fell, the least used device
-    /// gives it up first.</summary>
+    /// <summary>
+    /// Requests per millisecond that each device keeps of each session: where load fell, the least used device gives it
+    /// up first.
+    /// </summary>
     private Dictionary<(string Device, string Session), double> RatesToKeep(ServingPlan previous)
     {
         var rates = new Dictionary<(string Device, string Session), double>();

@@ -14,8 +14,7 @@ public sealed record ServingPlan
 
     /// <summary>
     /// Devices needed if work could be divided at will: sum over sessions of rate / best throughput at a batch that
-    /// runs
-    /// in half the objective, each session on its best kind of device.
+    /// runs in half the objective, each session on its best kind of device.
     /// </summary>
     public double FluidBound { get; init; }
 

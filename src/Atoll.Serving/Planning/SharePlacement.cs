@@ -210,9 +210,8 @@ internal sealed class SharePlacement(
 
     /// <summary>
     /// Equal devices that take whole batches in turn: each batch gathers at the session's full rate, so it may run in
-    /// all
-    /// the objective leaves after (b - 1) / rate, and is larger than one that a device gathers alone. Chosen where that
-    /// takes clearly less than dedicated devices and a residue; what the devices have left others may use.
+    /// all the objective leaves after (b - 1) / rate, and is larger than one that a device gathers alone. Chosen where
+    /// that takes clearly less than dedicated devices and a residue; what the devices have left others may use.
     /// </summary>
     private IReadOnlyList<LoadShare> Turns(LoadShare load, int kind)
     {
@@ -316,8 +315,7 @@ internal sealed class SharePlacement(
 
     /// <summary>
     /// The largest part of the load that the device takes, within a thirty-second of it; it is then held there. The
-    /// last
-    /// part must be all.
+    /// last part must be all.
     /// </summary>
     private double TakeMost(DeviceState device, LoadShare load, bool isLast)
     {

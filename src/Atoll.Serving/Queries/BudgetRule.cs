@@ -3,11 +3,13 @@ namespace Atoll.Serving;
 /// <summary>What a stage's share of the objective pays for.</summary>
 public enum BudgetRule
 {
-    /// <summary>Execution and gathering: l(b) + max(l(b), (b - 1) / rate). What the planner can keep; the default.
+    /// <summary>
+    /// Execution and gathering: l(b) + max(l(b), (b - 1) / rate). What the planner can keep; the default.
     /// </summary>
     Gathering,
 
-    /// <summary>Twice the execution, as the released Nexus code plans: 2 l(b). Ignores that rare inputs gather slowly.
+    /// <summary>
+    /// Twice the execution, as the released Nexus code plans: 2 l(b). Ignores that rare inputs gather slowly.
     /// </summary>
     TwiceExecution,
 

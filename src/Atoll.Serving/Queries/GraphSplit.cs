@@ -2,10 +2,9 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Any graph without cycles, exactly. The lower convex hull of each stage's choices makes the problem a time-cost
-/// trade-off
-/// with an exact answer (<see cref="TimeCostFlow"/>), which bounds every choice from below. Where the answer falls
-/// between
-/// two choices of a stage, the search tries the shorter ones and the longer ones apart (branch and bound).
+/// trade-off with an exact answer (<see cref="TimeCostFlow"/>), which bounds every choice from below. Where the answer
+/// falls between two choices of a stage, the search tries the shorter ones and the longer ones apart (branch and
+/// bound).
 /// </summary>
 internal static class GraphSplit
 {

@@ -19,8 +19,9 @@ public sealed record QueryStage(string Name, string Model, StageJoin Join = Stag
 /// </summary>
 public sealed record QueryEdge(string From, string To, double Gamma = 1, double Probability = 1)
 {
-    /// <summary>The output of the earlier stage that holds crop windows, one input per window; null: outputs go on as
-    /// they are.</summary>
+    /// <summary>
+    /// The output of the earlier stage that holds crop windows, one input per window; null: outputs go on as they are.
+    /// </summary>
     public string? Crops { get; init; }
 }
 

@@ -6,8 +6,10 @@ namespace Atoll.Serving;
 /// </summary>
 public static class QuerySplitter
 {
-    /// <summary>Trees by the paper's dynamic program when <paramref name="steps"/> are given; everything else, and the
-    /// default, by the exact convex search.</summary>
+    /// <summary>
+    /// Trees by the paper's dynamic program when <paramref name="steps"/> are given; everything else, and the default,
+    /// by the exact convex search.
+    /// </summary>
     /// <param name="query">The query.</param>
     /// <param name="profiles">Profiles of its models.</param>
     /// <param name="kinds">The kinds of device that may be used.</param>

@@ -2,8 +2,7 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Time that no stage needs for its batch is given to the stages as room against bursts, in proportion to their
-/// budgets,
-/// each getting as much as its fullest path leaves.
+/// budgets, each getting as much as its fullest path leaves.
 /// </summary>
 internal static class SlackShare
 {

@@ -6,7 +6,8 @@ internal readonly record struct StageOption(double BudgetMs, double Devices, int
 /// <summary>The choices worth making for each stage of a query.</summary>
 internal static class StageOptions
 {
-    /// <summary>Budget ascending, devices descending; one list per stage. A stage without any choice has an empty list.
+    /// <summary>
+    /// Budget ascending, devices descending; one list per stage. A stage without any choice has an empty list.
     /// </summary>
     public static StageOption[][] Of(
         Query query, ProfileTable profiles, IReadOnlyList<DeviceKind> kinds, BudgetRule rule)

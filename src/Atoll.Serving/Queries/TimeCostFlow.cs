@@ -2,13 +2,10 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// The time-cost trade-off of a project (Fulkerson 1961; Kelley 1961): each stage's cost falls convexly with its time,
-/// no
-/// path may take longer than the limit. Its dual is a flow: every stage is a pair of nodes joined by parallel arcs, one
-/// per
-/// corner of the cost curve, whose length is the corner's time and whose capacities are the steps between slopes. Flow
-/// is
-/// pushed along the longest residual path until that is within the limit; the node potentials then are the stages'
-/// start and end times, and cost and flow prove each other optimal.
+/// no path may take longer than the limit. Its dual is a flow: every stage is a pair of nodes joined by parallel arcs,
+/// one per corner of the cost curve, whose length is the corner's time and whose capacities are the steps between
+/// slopes. Flow is pushed along the longest residual path until that is within the limit; the node potentials then are
+/// the stages' start and end times, and cost and flow prove each other optimal.
 /// </summary>
 internal sealed class TimeCostFlow
 {
@@ -128,7 +125,8 @@ internal sealed class TimeCostFlow
         }
     }
 
-    /// <summary>Longest distances from the source over arcs with room (Bellman-Ford; no cycle is longer than zero).
+    /// <summary>
+    /// Longest distances from the source over arcs with room (Bellman-Ford; no cycle is longer than zero).
     /// </summary>
     private double[] Longest(out Step[] by)
     {

@@ -21,7 +21,8 @@ public sealed class DeviceBackend(Device device, string? name = null) : IBackend
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>Tells before anything is packed; what packing and runs take, the device itself counts and refuses.
+    /// <summary>
+    /// Tells before anything is packed; what packing and runs take, the device itself counts and refuses.
     /// </summary>
     private void RequireRoom(ReplicaSource source)
     {

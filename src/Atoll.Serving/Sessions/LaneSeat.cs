@@ -4,9 +4,8 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// A session's place on a lane, or that of sessions that share batches: which replica runs it, in which batches, and
-/// how
-/// much of the device it was promised. The promise is kept as credit that grows at the planned rate: a session within
-/// its rate goes before one beyond it. Used by the lane's owner only, apart from what is fixed.
+/// how much of the device it was promised. The promise is kept as credit that grows at the planned rate: a session
+/// within its rate goes before one beyond it. Used by the lane's owner only, apart from what is fixed.
 /// </summary>
 internal sealed class LaneSeat(SessionGroup group, DeviceLane lane, Resident resident)
 {

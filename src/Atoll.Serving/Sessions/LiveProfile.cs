@@ -3,8 +3,7 @@ namespace Atoll.Serving;
 /// <summary>
 /// The profile of one model on one device as it serves: measured at load, corrected from the batches of the last
 /// seconds. Planning takes mean and deviation; dispatch takes the 99th percentile, bounded by twice the median so that
-/// a
-/// single stall of the machine does not make requests be given up for seconds. Thread-safe; readers never wait.
+/// a single stall of the machine does not make requests be given up for seconds. Thread-safe; readers never wait.
 /// </summary>
 internal sealed class LiveProfile
 {
@@ -53,8 +52,7 @@ internal sealed class LiveProfile
     /// <summary>Makes new profiles of what was noted; a size with few recent batches keeps what was measured.</summary>
     /// <param name="isStarved">
     /// Nothing runs, because nothing seems to end in time. A measurement that was disturbed would never be corrected
-    /// then,
-    /// so it is trusted less each time until a batch runs and says how long it takes.
+    /// then, so it is trusted less each time until a batch runs and says how long it takes.
     /// </param>
     public void Correct(bool isStarved = false)
     {

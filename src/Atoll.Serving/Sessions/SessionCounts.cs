@@ -2,8 +2,7 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// What became of a session's requests. Written under the session's lock, read by anyone: each number is read whole,
-/// the
-/// sum of several may be one request apart.
+/// the sum of several may be one request apart.
 /// </summary>
 internal sealed class SessionCounts(int maxBatch)
 {

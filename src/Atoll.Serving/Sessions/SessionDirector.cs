@@ -128,8 +128,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
 
     /// <summary>
     /// The largest factor by which these rates, in requests per second by session name, can be multiplied so that a
-    /// plan
-    /// from what batches take now still carries them all.
+    /// plan from what batches take now still carries them all.
     /// </summary>
     public double PlannedCapacity(IReadOnlyDictionary<string, double> rates)
     {

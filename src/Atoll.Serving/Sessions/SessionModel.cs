@@ -4,8 +4,7 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// A model that is served in batches by sessions, one for each class of work, on the devices of the director.
-/// Admission,
-/// order and deadlines are the sessions' business, so the caller may let in as many requests as it likes.
+/// Admission, order and deadlines are the sessions' business, so the caller may let in as many requests as it likes.
 /// </summary>
 internal sealed class SessionModel(SessionDirector director, HostedModel hosted) : IServedModel
 {

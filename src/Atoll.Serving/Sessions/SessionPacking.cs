@@ -2,8 +2,7 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Hands the sessions and devices of a server to the planner. Where the load is more than the devices can carry, what
-/// was
-/// promised comes first and the rest is cut in one proportion for all, so that no session starves.
+/// was promised comes first and the rest is cut in one proportion for all, so that no session starves.
 /// </summary>
 internal sealed class SessionPacking(
     IReadOnlyList<HostedModel> models, IReadOnlyList<ServingDevice> devices, SessionDirectorOptions options)

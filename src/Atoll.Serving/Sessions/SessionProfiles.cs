@@ -5,8 +5,7 @@ internal static class SessionProfiles
 {
     /// <summary>
     /// The profile of the group that this one replaces, or the file `NAME.profile` beside a model, where it covers
-    /// every
-    /// batch size that the replica has; else null.
+    /// every batch size that the replica has; else null.
     /// </summary>
     /// <exception cref="ServingException">The file is there and is no profile.</exception>
     public static BatchProfile? Read(HostedUnit unit, IReplica replica, string device)

@@ -7,8 +7,7 @@ internal sealed record StagePart(ModelSource Source, ModelConfiguration Configur
 
 /// <summary>
 /// How a model that no device can hold becomes a chain of stages, each for a device of its own. The stages are served
-/// as
-/// a query, so that several requests are under way at once, each in another stage.
+/// as a query, so that several requests are under way at once, each in another stage.
 /// </summary>
 internal sealed class StagePlan
 {

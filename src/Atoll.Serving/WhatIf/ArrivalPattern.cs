@@ -1,6 +1,7 @@
 namespace Atoll.Serving;
 
-/// <summary>The arrivals of all sessions: their kind, how the rate changes over time, and the parameters of bursts.
+/// <summary>
+/// The arrivals of all sessions: their kind, how the rate changes over time, and the parameters of bursts.
 /// </summary>
 public sealed record ArrivalPattern
 {

@@ -2,8 +2,7 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Ours: partitions of devices by plan, within each one queue per session that all its devices take from, the batch
-/// that
-/// must start first, early drop that lets batches grow, and deferral while it costs nobody a device.
+/// that must start first, early drop that lets batches grow, and deferral while it costs nobody a device.
 /// </summary>
 public sealed class AtollPolicy : ISchedulingPolicy
 {
@@ -31,8 +30,10 @@ public sealed class AtollPolicy : ISchedulingPolicy
             new EarliestStartOrder());
     }
 
-    /// <summary>Partitions of the devices of each kind. With several kinds the planner first divides every session's
-    /// rate among them.</summary>
+    /// <summary>
+    /// Partitions of the devices of each kind. With several kinds the planner first divides every session's rate among
+    /// them.
+    /// </summary>
     private static List<DeviceShare> Shares(ClusterLoad load, bool fill)
     {
         var kinds = load.Request.Devices;

@@ -1,6 +1,7 @@
 namespace Atoll.Serving;
 
-/// <summary>A way to serve a load with given devices: who may run where, how batches are taken, and in what order.
+/// <summary>
+/// A way to serve a load with given devices: who may run where, how batches are taken, and in what order.
 /// </summary>
 public interface ISchedulingPolicy
 {

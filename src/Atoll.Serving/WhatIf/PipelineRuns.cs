@@ -82,8 +82,10 @@ internal sealed class PipelineRuns
         Close(run, request.Id);
     }
 
-    /// <summary>A stage's request was given up, and with it the query: its other requests, which should not run if they
-    /// still wait.</summary>
+    /// <summary>
+    /// A stage's request was given up, and with it the query: its other requests, which should not run if they still
+    /// wait.
+    /// </summary>
     public IReadOnlyList<(int Session, long Id)> Dropped(long id)
     {
         _requests.Remove(id, out var dropped);

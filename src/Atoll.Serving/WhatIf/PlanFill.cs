@@ -12,9 +12,10 @@ internal static class PlanFill
 
     private const double FactorMin = 1e-3;
 
-    /// <summary>The plan at the load's rates; with <paramref name="fill"/> the plan at the largest multiple of them
-    /// that
-    /// the devices take, so that all help. Rates beyond the devices are scaled down, all alike.</summary>
+    /// <summary>
+    /// The plan at the load's rates; with <paramref name="fill"/> the plan at the largest multiple of them that the
+    /// devices take, so that all help. Rates beyond the devices are scaled down, all alike.
+    /// </summary>
     public static ServingPlan Plan(ClusterLoad load, PlanPolicy policy, bool fill)
     {
         var plan = At(load, policy, 1);
@@ -36,8 +37,10 @@ internal static class PlanFill
         return Descend(load, policy, floor / Coarse * Fine, Fine, floor)?.Plan ?? coarse?.Plan ?? plan;
     }
 
-    /// <summary>The first multiple that fits, stepping down. Not every multiple below one that fits does fit too, since
-    /// batch sizes are whole, so a bisection would go astray.</summary>
+    /// <summary>
+    /// The first multiple that fits, stepping down. Not every multiple below one that fits does fit too, since batch
+    /// sizes are whole, so a bisection would go astray.
+    /// </summary>
     private static (double Factor, ServingPlan Plan)? Descend(
         ClusterLoad load, PlanPolicy policy, double from, double step, double above)
     {

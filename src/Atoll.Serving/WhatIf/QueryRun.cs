@@ -28,9 +28,10 @@ internal sealed class QueryRun(SimulatedPipeline pipeline, TimeSpan arrival)
     public void Hand(int from, int to, int count) =>
         _handed[(from, to)] = _handed.GetValueOrDefault((from, to)) + count;
 
-    /// <summary>The stages that wait for several others and can fire now, with their inputs: as many as the most
-    /// frequent
-    /// stage before hands on, once all are through.</summary>
+    /// <summary>
+    /// The stages that wait for several others and can fire now, with their inputs: as many as the most frequent stage
+    /// before hands on, once all are through.
+    /// </summary>
     public IEnumerable<(int Stage, int Count)> Joined()
     {
         var isThrough = new bool[_open.Length];

@@ -6,7 +6,8 @@ public static class SchedulingPolicies
     /// <summary>Clockwork's largest batch, as its released scheduler has it.</summary>
     private const int ClockworkBatchMax = 16;
 
-    /// <summary>Part of the objective that Triton's dynamic batcher may wait: a hand-made setting, as users make it.
+    /// <summary>
+    /// Part of the objective that Triton's dynamic batcher may wait: a hand-made setting, as users make it.
     /// </summary>
     private const double TritonDelay = 0.1;
 

@@ -6,8 +6,9 @@ internal static class SharedDevices
     /// <summary>Requests that may wait in one queue.</summary>
     public const int QueueCapacity = 100_000;
 
-    /// <summary>The largest batch that a request may just miss and still be answered in time: 2 l(b) within the
-    /// objective.</summary>
+    /// <summary>
+    /// The largest batch that a request may just miss and still be answered in time: 2 l(b) within the objective.
+    /// </summary>
     public static int HalfObjectiveBatch(ClusterLoad load, int session, int device) =>
         Math.Max(1, load.Profile(session, device)!.LargestBatch(load.Sessions[session].Objective / 2));
 

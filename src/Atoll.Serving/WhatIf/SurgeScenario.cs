@@ -27,9 +27,10 @@ public static class SurgeScenario
         Epochs = new(),
     };
 
-    /// <summary>Twenty sessions with seeded profiles of slow devices (20 to 80 ms and a twentieth to a seventh of it
-    /// per
-    /// item) and objectives of 3 to 8 times the latency alone, at this part of what the devices can take.</summary>
+    /// <summary>
+    /// Twenty sessions with seeded profiles of slow devices (20 to 80 ms and a twentieth to a seventh of it per item)
+    /// and objectives of 3 to 8 times the latency alone, at this part of what the devices can take.
+    /// </summary>
     public static ClusterLoad Load(int devices, double utilisation, int seed)
     {
         var random = new Random(seed);

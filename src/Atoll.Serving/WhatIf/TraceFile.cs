@@ -2,8 +2,10 @@ using System.Globalization;
 
 namespace Atoll.Serving;
 
-/// <summary>Arrival times of a text file: one number of seconds per line, ascending; blank lines and lines that begin
-/// with # are passed over.</summary>
+/// <summary>
+/// Arrival times of a text file: one number of seconds per line, ascending; blank lines and lines that begin with # are
+/// passed over.
+/// </summary>
 internal static class TraceFile
 {
     private const int TimesMax = 10_000_000;

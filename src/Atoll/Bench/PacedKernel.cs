@@ -5,8 +5,7 @@ namespace Atoll;
 
 /// <summary>
 /// A kernel whose blocks only pass time, with a yield point about every half microsecond: isolates what preemption
-/// costs
-/// from what a model computes.
+/// costs from what a model computes.
 /// </summary>
 internal sealed class PacedKernel(string name, int blocks, double blockMicroseconds, TimeProvider clock)
     : CpuKernel(name, blocks, [])

@@ -4,9 +4,8 @@ namespace Atoll;
 
 /// <summary>
 /// Measures preemption: best-effort clients keep the device saturated with queued kernels while a thread that is no
-/// compute
-/// unit submits a two-kernel real-time program every 300 to 500 us (REEF's experiment). Latency = entry of Submit until
-/// every block that can start at once has started, every sample counted.
+/// compute unit submits a two-kernel real-time program every 300 to 500 us (REEF's experiment). Latency = entry of
+/// Submit until every block that can start at once has started, every sample counted.
 /// </summary>
 internal sealed class PreemptBench(TimeProvider clock, int seed)
 {

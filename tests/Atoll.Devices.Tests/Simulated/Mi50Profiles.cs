@@ -4,8 +4,7 @@ namespace Atoll.Devices.Tests;
 
 /// <summary>
 /// REEF's evaluation models as measured on an MI50 (SJTU-IPADS/reef-artifacts 8750974, Apache-2.0), found in the shared
-/// data folder
-/// beside the repository or under ATOLL_SHARED.
+/// data folder beside the repository or under ATOLL_SHARED.
 /// </summary>
 internal static class Mi50Profiles
 {

@@ -2,8 +2,7 @@ namespace Atoll.Devices.Tests;
 
 /// <summary>
 /// One real-time inference beside one best-effort model that runs as padding only, over the MI50 profiles: the share of
-/// a
-/// best-effort inference that gets done (by kernel time) and the share of real-time time that is padded.
+/// a best-effort inference that gets done (by kernel time) and the share of real-time time that is padded.
 /// </summary>
 public class PaddingReplayTests
 {

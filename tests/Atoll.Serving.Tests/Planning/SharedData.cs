@@ -1,7 +1,9 @@
 namespace Atoll.Serving.Tests;
 
-/// <summary>Files of the systems' own publications in a `shared` folder above the checkout; absent: the test is
-/// skipped with that reason.</summary>
+/// <summary>
+/// Files of the systems' own publications in a `shared` folder above the checkout; absent: the test is skipped with
+/// that reason.
+/// </summary>
 internal static class SharedData
 {
     public static string Find(params string[] path)

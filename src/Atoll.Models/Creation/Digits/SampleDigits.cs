@@ -5,8 +5,9 @@ namespace Atoll.Models;
 /// </summary>
 public static class SampleDigits
 {
-    /// <summary>Pixels of a drawing: 28x28, row-major, 0 (blank) to 1 (full ink), as <see cref="DigitImage"/> makes
-    /// them.</summary>
+    /// <summary>
+    /// Pixels of a drawing: 28x28, row-major, 0 (blank) to 1 (full ink), as <see cref="DigitImage"/> makes them.
+    /// </summary>
     /// <param name="digit">0 to 9.</param>
     public static float[] Draw(int digit, Random random)
     {

@@ -2,8 +2,9 @@ using Atoll.Kernels;
 
 namespace Atoll.Models;
 
-/// <summary>Conversion between floats and quantized integers, with parameters for all or for each index of an
-/// axis.</summary>
+/// <summary>
+/// Conversion between floats and quantized integers, with parameters for all or for each index of an axis.
+/// </summary>
 internal static class QuantizationLowering
 {
     public static IEnumerable<(string Operator, NodeLowering Lower)> Operators =>

@@ -5,8 +5,7 @@ namespace Atoll.Models;
 /// <summary>
 /// Makes one product of bytes with float results of MatMulInteger, Cast and the multiplication by both scales, then
 /// lets it add a bias and a residual and apply an activation. The fused node reads the product's four inputs, the
-/// scales
-/// of both operands, the bias or null and the residual or null.
+/// scales of both operands, the bias or null and the residual or null.
 /// </summary>
 internal sealed class QuantizedProductFusion : GraphPass
 {

@@ -113,8 +113,7 @@ internal static class TreeOperators
 
     /// <summary>
     /// All leaves speak of one class. Where their weights are none negative they are its probability, else a score
-    /// whose
-    /// sign decides.
+    /// whose sign decides.
     /// </summary>
     private static int Binary(OperatorCall call, TreeEnsemble trees, Span<double> scores)
     {

@@ -5,8 +5,7 @@ namespace Atoll;
 
 /// <summary>
 /// A real-time client: a thread that sleeps until a request arrives, writes the input, submits, waits for the end and
-/// reads
-/// the output. Latency covers all of that but the sleep.
+/// reads the output. Latency covers all of that but the sleep.
 /// </summary>
 internal sealed class DisbRealTimeClient : IDisposable
 {

@@ -5,8 +5,7 @@ namespace Atoll;
 
 /// <summary>
 /// The five DISB models at widths that this machine can run, compiled once; every client gets an instance of its own,
-/// as in
-/// DISB one client is one model instance.
+/// as in DISB one client is one model instance.
 /// </summary>
 internal sealed class DisbModels : IDisposable
 {

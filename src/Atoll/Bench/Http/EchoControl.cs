@@ -5,8 +5,7 @@ namespace Atoll;
 
 /// <summary>
 /// The control beside one connection: as many bytes over the loopback to a thread that sends them back at once. It
-/// costs
-/// what any answer over a socket costs on this machine at this moment: two wake-ups and two copies.
+/// costs what any answer over a socket costs on this machine at this moment: two wake-ups and two copies.
 /// </summary>
 internal sealed class EchoControl : IDisposable
 {

@@ -9,8 +9,7 @@ internal sealed record OrtRun(double Seconds, double[] LatenciesMs);
 
 /// <summary>
 /// ONNX Runtime (npm onnxruntime-node) in a process of its own, as a user would run it: default session options,
-/// default
-/// priority or, as the operator's remedy, SCHED_IDLE and nice 19.
+/// default priority or, as the operator's remedy, SCHED_IDLE and nice 19.
 /// </summary>
 internal sealed class OrtProcess : IDisposable
 {

@@ -22,8 +22,7 @@ internal sealed record ServingBenchOptions
 /// <summary>
 /// Sessions on two devices of one core each, with server and load generator in one process. First the load is raised in
 /// steps, so that profiles are measured as they will be used; the planner says from them how much it can carry; then
-/// come
-/// 80 % and 150 % of that.
+/// come 80 % and 150 % of that.
 /// </summary>
 internal sealed class ServingBench : IAsyncDisposable
 {

@@ -4,8 +4,7 @@ namespace Atoll;
 
 /// <summary>
 /// Many clients send and leave at once: what waited must not run, what ran must stop, and the next request must find
-/// the
-/// device free.
+/// the device free.
 /// </summary>
 internal static class ServingCancel
 {

@@ -9,12 +9,14 @@ internal sealed record SimulatedReport(
     IReadOnlyList<PartLoadRow> PartLoads,
     SurgeRow Surge);
 
-/// <summary>Early against lazy drop on one device: highest rate at 99 %, and goodput when 1.2 and 2 times the capacity
-/// arrive.</summary>
+/// <summary>
+/// Early against lazy drop on one device: highest rate at 99 %, and goodput when 1.2 and 2 times the capacity arrive.
+/// </summary>
 internal sealed record DropRuleRow(
     double AlphaMs, double LazyMaxRate, double EarlyMaxRate, double EarlyGoodput12, double EarlyGoodput20);
 
-/// <summary>Highest rate at 99 % of one policy on one mix, and its goodput at 1.2 and 2 times ours' highest rate.
+/// <summary>
+/// Highest rate at 99 % of one policy on one mix, and its goodput at 1.2 and 2 times ours' highest rate.
 /// </summary>
 internal sealed record MixRow(
     string Mix, string Policy, double MaxRate, double RatioToNexus, double Goodput12, double Goodput20);

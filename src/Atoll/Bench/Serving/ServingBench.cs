@@ -28,6 +28,7 @@ internal sealed class ServingBench : IAsyncDisposable
 {
     private const double Underload = 0.8;
     private const double Overload = 1.5;
+    private const int WorstListed = 10;
 
     private static readonly double[] Calibration = [0.5, 0.9, 1.3];
 
@@ -145,7 +146,7 @@ internal sealed class ServingBench : IAsyncDisposable
         var before = _director.Status;
         ServingClient[] clients =
             [.. loads.Select(load => Client(load, path, planned[load.Name] * share, _options.Seconds))];
-        ServingPhase.Run(clients, _clock);
+        var machine = ServingPhase.Run(clients, _clock);
         var after = _director.Status;
         ServingLoadRow[] rows = [.. clients.Select(client =>
             client.Report(planned[client.Load.Name], MeanBatch(client.Load, before, after)))];
@@ -158,7 +159,19 @@ internal sealed class ServingBench : IAsyncDisposable
             InObjectiveShare = (double)good / Math.Max(1, rows.Sum(row => row.Sent)),
             GoodputOfPlanned = good / _options.Seconds / planned.Values.Sum(),
             Loads = rows,
+            WorstSeconds = WorstSeconds(clients, machine),
+            OthersMedianMs = machine.OthersMs.Order().ElementAtOrDefault(machine.OthersMs.Count / 2),
         };
+    }
+
+    private ServingSecond[] WorstSeconds(ServingClient[] clients, MachineLoad machine)
+    {
+        var seconds = (int)Math.Ceiling(_options.Seconds);
+        var (sent, good) = (new int[seconds], new int[seconds]);
+        Array.ForEach(clients, client => client.CountSeconds(sent, good));
+        return [.. Enumerable.Range(0, seconds).Where(i => good[i] < sent[i]).OrderByDescending(i => sent[i] - good[i])
+            .Take(WorstListed)
+            .Select(i => new ServingSecond(i, sent[i], good[i], machine.OthersMs.ElementAtOrDefault(i)))];
     }
 
     private static double MeanBatch(ServingLoad load, DirectorStatus before, DirectorStatus after)

@@ -28,15 +28,7 @@ internal sealed class ServingClient(
 
     public ServingLoadRow Report(double plannedRps, double meanBatch)
     {
-        var good = 0;
-        var late = 0;
-        for (var i = 0; i < arrivals.Length; i++)
-        {
-            var isInTime = _ended[i] == InferenceStatus.Completed &&
-                _latenciesMs[i] <= load.Objective.TotalMilliseconds;
-            good += isInTime ? 1 : 0;
-            late += _ended[i] == InferenceStatus.Completed && !isInTime ? 1 : 0;
-        }
+        var good = Enumerable.Range(0, arrivals.Length).Count(IsGood);
 
         double[] completed = [.. _latenciesMs.Where((_, i) => _ended[i] == InferenceStatus.Completed).Order()];
         return new ServingLoadRow
@@ -46,7 +38,7 @@ internal sealed class ServingClient(
             PlannedRps = plannedRps,
             Sent = arrivals.Length,
             Good = good,
-            Late = late,
+            Late = _ended.Count(status => status == InferenceStatus.Completed) - good,
             Dropped = _ended.Count(status => status == InferenceStatus.Late),
             Refused = _ended.Count(status => status is InferenceStatus.NotAdmitted or InferenceStatus.QueueFull),
             Failed = _ended.Count(
@@ -57,6 +49,19 @@ internal sealed class ServingClient(
             Reason = _reason ?? "",
         };
     }
+
+    /// <summary>Adds, for each second, the requests that were due in it and those of them answered in time.</summary>
+    public void CountSeconds(int[] sent, int[] good)
+    {
+        for (var i = 0; i < arrivals.Length; i++)
+        {
+            sent[(int)arrivals[i]]++;
+            good[(int)arrivals[i]] += IsGood(i) ? 1 : 0;
+        }
+    }
+
+    private bool IsGood(int index) =>
+        _ended[index] == InferenceStatus.Completed && _latenciesMs[index] <= load.Objective.TotalMilliseconds;
 
     private static double Quantile(double[] sorted, double part) =>
         sorted.Length == 0 ? double.NaN : sorted[(int)((sorted.Length - 1) * part)];

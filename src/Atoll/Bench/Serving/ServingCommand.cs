@@ -76,6 +76,11 @@ internal static class ServingCommand
             ReportTable.Print(table);
             AnsiConsole.MarkupLineInterpolated(
                 $"within the objective {phase.InObjectiveShare:P2}, goodput {phase.GoodputOfPlanned:P1} of planned");
+            foreach (var second in phase.WorstSeconds.Take(3))
+            {
+                AnsiConsole.MarkupLineInterpolated(
+                    $"second {second.Second}: {second.Good} of {second.Sent} good, others took {second.OthersMs} ms");
+            }
         }
 
         var cancel = report.Cancel;

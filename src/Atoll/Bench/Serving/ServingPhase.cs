@@ -8,10 +8,12 @@ internal static class ServingPhase
     /// <summary>Longest wait for the last answers.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <returns>What the machine did beside.</returns>
     /// <exception cref="InvalidOperationException">Requests were never answered.</exception>
-    public static void Run(IReadOnlyList<ServingClient> clients, TimeProvider clock)
+    public static MachineLoad Run(IReadOnlyList<ServingClient> clients, TimeProvider clock)
     {
-        var thread = new Thread(() => Send(clients, clock)) { Name = "bench-serving" };
+        var machine = new MachineLoad();
+        var thread = new Thread(() => Send(clients, machine, clock)) { Name = "bench-serving" };
         thread.Start();
         thread.Join();
         foreach (var client in clients)
@@ -22,6 +24,8 @@ internal static class ServingPhase
                     $"requests of '{client.Load.Name}' were not answered within {Patience.TotalSeconds} s");
             }
         }
+
+        return machine;
     }
 
     /// <summary>Arrivals of a Poisson process at this rate, in seconds.</summary>
@@ -36,7 +40,7 @@ internal static class ServingPhase
         return [.. times];
     }
 
-    private static void Send(IReadOnlyList<ServingClient> clients, TimeProvider clock)
+    private static void Send(IReadOnlyList<ServingClient> clients, MachineLoad machine, TimeProvider clock)
     {
         ThreadScheduling.UsePreciseTimers();
         ThreadScheduling.TryFifo(50);
@@ -53,6 +57,10 @@ internal static class ServingPhase
             }
 
             clients[owner].Send(index, start);
+            while (time >= machine.OthersMs.Count + 1)
+            {
+                machine.EndSecond();
+            }
         }
     }
 }

@@ -42,7 +42,18 @@ internal sealed record ServingPhaseReport
     public required double GoodputOfPlanned { get; init; }
 
     public required IReadOnlyList<ServingLoadRow> Loads { get; init; }
+
+    /// <summary>The seconds with the most requests outside their objective, worst first, 10 at most.</summary>
+    public required IReadOnlyList<ServingSecond> WorstSeconds { get; init; }
+
+    /// <summary>Median over all seconds of the CPU time that others took, for comparison with the worst.</summary>
+    public required double OthersMedianMs { get; init; }
 }
+
+/// <summary>
+/// Requests that were due in one second of a phase, and the CPU time, over all CPUs, that others took in it.
+/// </summary>
+internal sealed record ServingSecond(int Second, int Sent, int Good, double OthersMs);
 
 /// <summary>One session or query at one load level. Latency runs from the time at which the request was due.</summary>
 internal sealed record ServingLoadRow

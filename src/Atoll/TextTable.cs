@@ -9,7 +9,7 @@ internal static class TextTable
 
     public static Table Create(params ReadOnlySpan<string> columns)
     {
-        var table = new Table().Border(TableBorder.Simple);
+        var table = new Table();
         foreach (var column in columns)
         {
             table.AddColumn(new TableColumn(Markup.Escape(column)));
@@ -42,6 +42,6 @@ internal static class TextTable
             console.Profile.Width = PipedWidth;
         }
 
-        console.Write(table);
+        console.Write(table.Border(TableBorder.Simple));
     }
 }

@@ -43,6 +43,7 @@ public sealed class ModelCommandTests : IDisposable
 
     [Theory]
     [InlineData("alexnet", "1", "vgg19")]
+    [InlineData("simpel", "1", "the nearest is simple;")]
     [InlineData("vgg19", "-1", "--width")]
     public async Task Bad_names_and_widths_are_bad_input(string name, string width, string told)
     {

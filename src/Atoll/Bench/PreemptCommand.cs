@@ -86,10 +86,10 @@ internal static class PreemptCommand
                 .. figures.Select(f => f.ToString("F2", CultureInfo.InvariantCulture)), $"{r.RepeatedBlocks}"]);
         }
 
-        ReportTable.Print(table);
+        TextTable.Write(table, Console.Out);
         foreach (var flat in report.Flatness)
         {
-            AnsiConsole.MarkupLineInterpolated(
+            Console.Out.WriteLine(
                 $"{flat.Mode} over {flat.Variable}: p50 changes by {flat.P50Change:P0} ({flat.GrowthUs} us)");
         }
     }

@@ -68,6 +68,7 @@ internal static class ModelCreateCommand
     private static int Run(ParseResult result, TimeProvider time, CancellationToken stop)
     {
         var name = result.GetRequiredValue(Name);
+        CheckName(name);
         CheckFolder(result.GetRequiredValue(Out));
         var output = result.InvocationConfiguration.Output;
         var json = result.GetValue(Json);
@@ -91,6 +92,18 @@ internal static class ModelCreateCommand
         }
 
         return ExitCode.Done;
+    }
+
+    private static void CheckName(string name)
+    {
+        string[] known =
+            [.. SampleModels.Names, .. SampleModels.QuantizedNames, .. ProtocolModels.Names, All, Protocol];
+        if (!known.Contains(name))
+        {
+            throw new UsageException(
+                $"no sample model is named '{name}', the nearest is {NearestName.Of(name, known)}; there are " +
+                string.Join(", ", known));
+        }
     }
 
     private static void CheckFolder(string folder)

@@ -25,8 +25,16 @@ internal static class ServeCommand
             command.Add(SettingsOptions.For(name));
         }
 
-        command.SetAction((result, cancellationToken) => ServeAsync(
-            SettingsOptions.Load(result).Settings, result.InvocationConfiguration.Output, cancellationToken));
+        command.SetAction((result, cancellationToken) =>
+        {
+            foreach (var unread in UnreadVariables.Describe(SettingsSources.ProcessEnvironment().Keys))
+            {
+                result.InvocationConfiguration.Error.WriteLine($"atoll: warning: {unread}");
+            }
+
+            return ServeAsync(
+                SettingsOptions.Load(result).Settings, result.InvocationConfiguration.Output, cancellationToken);
+        });
         return command;
     }
 

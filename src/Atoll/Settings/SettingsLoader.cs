@@ -8,6 +8,9 @@ internal sealed record SettingsSources
 {
     public const string DefaultFile = "atoll.json";
 
+    /// <summary>Begins the name of every variable of the environment that is ours.</summary>
+    public const string Prefix = "ATOLL_";
+
     private static readonly JsonDocumentOptions Lenient =
         new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
@@ -18,22 +21,25 @@ internal sealed record SettingsSources
 
     public IReadOnlyList<GivenSetting> Flags { get; init; } = [];
 
-    /// <summary>The process's environment variables that start with ATOLL_.</summary>
+    /// <summary>The process's environment variables that start with ATOLL_, in any case.</summary>
     public static IReadOnlyDictionary<string, string> ProcessEnvironment() =>
         System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .Where(entry => ((string)entry.Key).StartsWith("ATOLL_", StringComparison.Ordinal))
+            .Where(entry => ((string)entry.Key).StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
             .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
 
     /// <summary>Every value that was given, weakest first.</summary>
     /// <exception cref="UsageException">The file cannot be read.</exception>
     public IEnumerable<GivenSetting> Read() => [.. ReadFile(), .. ReadEnvironment(), .. Flags];
 
-    // Only names with a section (two underscores) are settings; ATOLL_PEER and the like belong to tests.
+    /// <summary>Names with a section (two underscores) are settings; ATOLL_PEER and the like are not.</summary>
+    public static bool IsSetting(string variable) =>
+        variable.StartsWith(Prefix, StringComparison.Ordinal) && variable.Contains("__", StringComparison.Ordinal);
+
     private IEnumerable<GivenSetting> ReadEnvironment() => Environment
-        .Where(variable => variable.Key.Contains("__", StringComparison.Ordinal))
+        .Where(variable => IsSetting(variable.Key))
         .OrderBy(variable => variable.Key, StringComparer.Ordinal)
         .Select(variable => new GivenSetting(
-            variable.Key[6..].ToLowerInvariant().Replace("__", ".", StringComparison.Ordinal),
+            variable.Key[Prefix.Length..].ToLowerInvariant().Replace("__", ".", StringComparison.Ordinal),
             variable.Value,
             $"environment {variable.Key}"));
 
@@ -101,7 +107,9 @@ internal static class SettingsLoader
         var setting = SettingsTable.Find(given.Name);
         if (setting is null)
         {
-            return $"{given.Origin}: no setting is named '{given.Name}' (atoll settings lists them)";
+            var nearest = SettingsTable.Nearest(given.Name).Name;
+            return $"{given.Origin}: no setting is named '{given.Name}', the nearest is {nearest} " +
+                "(atoll settings lists them)";
         }
 
         var shown = setting.Info.IsSecret ? "***" : given.Value;

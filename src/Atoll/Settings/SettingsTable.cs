@@ -12,4 +12,16 @@ internal static class SettingsTable
 
     public static Setting Get(string name) =>
         Find(name) ?? throw new ArgumentException($"no setting is named '{name}'", nameof(name));
+
+    /// <summary>The setting that a wrong name may mean, with or without its section.</summary>
+    public static Setting Nearest(string name)
+    {
+        var wanted = Plain(name);
+        return All.MinBy(setting => int.Min(
+            NearestName.Distance(wanted, Plain(setting.Name)),
+            NearestName.Distance(wanted, Plain(setting.Name[(setting.Name.IndexOf('.') + 1)..])) + 1))!;
+
+        static string Plain(string text) =>
+            text.ToLowerInvariant().Replace("__", "_", StringComparison.Ordinal).Replace('.', '_');
+    }
 }

@@ -75,6 +75,38 @@ public sealed class SettingsLoaderTests : IDisposable
         SettingsLoader.Load(new SettingsSources { Environment = Environment(("ATOLL_PEER", "/opt/peer")) });
 
     [Fact]
+    public void A_variable_with_a_slip_in_its_name_is_told_with_the_nearest_setting_and_without_its_value()
+    {
+        string[] names =
+            ["ATOLL_SERVING_PORT", "atoll_log__level", "ATOLL_PEER", "ATOLL_DEVICE__SPIN", "PATH", "ATOLL_TOKENS"];
+
+        var told = UnreadVariables.Describe(names).ToArray();
+
+        Assert.Equal(
+        [
+            "the environment variable ATOLL_SERVING_PORT is no setting and changes nothing; the nearest is " +
+                "ATOLL_SERVING__PORT",
+            "the environment variable ATOLL_TOKENS is no setting and changes nothing; the nearest is " +
+                "ATOLL_SERVING__TOKENS",
+            "the environment variable atoll_log__level is no setting and changes nothing; the nearest is " +
+                "ATOLL_LOG__LEVEL",
+        ], told);
+    }
+
+    [Theory]
+    [InlineData("serving.prot", "serving.port")]
+    [InlineData("grpc_port", "serving.grpc_port")]
+    public void An_unknown_setting_of_a_file_is_an_error_that_names_the_nearest(string given, string meant)
+    {
+        File.WriteAllText(_file, $$"""{ "{{given}}": 1 }""");
+
+        var error = Assert.Throws<UsageException>(() => SettingsLoader.Load(new SettingsSources { File = _file }));
+
+        Assert.Contains($"no setting is named '{given}', the nearest is {meant}", error.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Choices_are_read_in_any_case()
     {
         var flags =

@@ -98,13 +98,13 @@ internal static class DisbCommand
                 $"{r.SelectionNs:F0}");
         }
 
-        ReportTable.Print(table);
-        AnsiConsole.MarkupLineInterpolated(
+        TextTable.Write(table, Console.Out);
+        Console.Out.WriteLine(
             $"rates x{report.RateFactor}; real-time alone keeps the device busy {report.RtAloneBusyShare:P1}");
-        AnsiConsole.MarkupLineInterpolated($"best-effort alone: {report.BeAloneRps:F1} inferences per second");
+        Console.Out.WriteLine($"best-effort alone: {report.BeAloneRps:F1} inferences per second");
         foreach (var model in report.Models)
         {
-            AnsiConsole.MarkupLineInterpolated($"{model.Model}: width {model.Width}, {model.AloneMs} ms alone");
+            Console.Out.WriteLine($"{model.Model}: width {model.Width}, {model.AloneMs} ms alone");
         }
     }
 

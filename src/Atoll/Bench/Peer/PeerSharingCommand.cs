@@ -72,6 +72,6 @@ internal static class PeerSharingCommand
                 $"{r.BeShareOfAlone:P1}");
         }
 
-        ReportTable.Print(table);
+        TextTable.Write(table, Console.Out);
     }
 }

@@ -71,9 +71,9 @@ internal static class PrefixCommand
         }
 
         PrintRows($"{report.Variants} variants of {report.Model}", report.Rows);
-        AnsiConsole.MarkupLineInterpolated($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
-        AnsiConsole.MarkupLineInterpolated($"largest relative difference {report.MaxRelativeError:E1}");
-        AnsiConsole.MarkupLineInterpolated(
+        Console.Out.WriteLine($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
+        Console.Out.WriteLine($"largest relative difference {report.MaxRelativeError:E1}");
+        Console.Out.WriteLine(
             $"prefix of {report.PrefixNodes} of {report.ModelNodes} nodes, found in {report.SearchSeconds:F2} s");
     }
 
@@ -86,8 +86,8 @@ internal static class PrefixCommand
         }
 
         PrintRows($"{report.Variants} variants of {report.Model} in sessions", report.Rows);
-        AnsiConsole.MarkupLineInterpolated($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
-        AnsiConsole.MarkupLineInterpolated($"largest relative difference {report.MaxRelativeError:E1}");
+        Console.Out.WriteLine($"memory: apart {report.ApartMb:F0} MB, shared {report.SharedMb:F0} MB");
+        Console.Out.WriteLine($"largest relative difference {report.MaxRelativeError:E1}");
     }
 
     private static void PrintRows(string title, IReadOnlyList<PrefixRow> rows)
@@ -101,6 +101,6 @@ internal static class PrefixCommand
                 $"{row.RequestsPerVariant}", $"{row.ApartRps:F1}", $"{row.SharedRps:F1}", $"{row.Gain:F2}");
         }
 
-        ReportTable.Print(table);
+        TextTable.Write(table, Console.Out);
     }
 }

@@ -73,8 +73,8 @@ internal static class ServingCommand
                     Text(row.P99Ms), Text(row.MeanBatch));
             }
 
-            ReportTable.Print(table);
-            AnsiConsole.MarkupLineInterpolated(
+            TextTable.Write(table, Console.Out);
+            Console.Out.WriteLine(
                 $"within the objective {phase.InObjectiveShare:P2}, goodput {phase.GoodputOfPlanned:P1} of planned");
             foreach (var second in phase.WorstSeconds.Take(3))
             {
@@ -84,12 +84,12 @@ internal static class ServingCommand
         }
 
         var cancel = report.Cancel;
-        AnsiConsole.MarkupLineInterpolated(
-            $"{cancel.Cancelled} of {cancel.Sent} clients left: free after {cancel.FreedMs:0.0} ms, next request ");
-        AnsiConsole.MarkupLineInterpolated($"{cancel.NextMs:0.00} ms (alone {cancel.AloneMs:0.00} ms)");
+        Console.Out.WriteLine(
+            $"{cancel.Cancelled} of {cancel.Sent} clients left: free after {cancel.FreedMs:0.0} ms, next request " +
+            $"{cancel.NextMs:0.00} ms (alone {cancel.AloneMs:0.00} ms)");
         foreach (var missed in report.Missed)
         {
-            AnsiConsole.MarkupLineInterpolated($"missed: {missed}");
+            Console.Out.WriteLine($"missed: {missed}");
         }
     }
 

@@ -17,13 +17,15 @@ internal sealed class LivePage : IAsyncDisposable
     private readonly IPlaywright _playwright;
     private readonly IBrowserContext _browser;
     private readonly DirectoryInfo _profile;
+    private readonly PageReport _report;
 
-    private LivePage(IPlaywright playwright, IBrowserContext browser, DirectoryInfo profile, IPage page)
+    private LivePage(IPlaywright playwright, IBrowserContext browser, DirectoryInfo profile, IPage page, Uri server)
     {
         _playwright = playwright;
         _browser = browser;
         _profile = profile;
         Page = page;
+        _report = new PageReport(page, server, Problems);
         page.Console += (_, message) => Problems.AddRange(message.Type == "error" ? [message.Text] : []);
         page.PageError += (_, error) => Problems.Add(error);
     }
@@ -45,32 +47,19 @@ internal sealed class LivePage : IAsyncDisposable
             Headless = true,
             Args = Arguments,
         });
-        var live = new LivePage(playwright, browser, profile, await browser.NewPageAsync());
+        var live = new LivePage(playwright, browser, profile, await browser.NewPageAsync(), url);
+        await live._report.RecordAsync();
         await live.Page.GotoAsync(url.ToString());
         return live;
     }
 
-    /// <summary>Drawings that got no answer and were made once more: a browser without a CPU loses strokes.</summary>
-    public int Redrawn { get; private set; }
-
     /// <summary>Draws the digit with the mouse on a clean pad and waits for the answer to the last stroke.</summary>
     public async Task<(string Digit, double Milliseconds)> DrawAsync(int digit)
     {
-        try
-        {
-            return await DrawOnceAsync(digit);
-        }
-        catch (TimeoutException)
-        {
-            Redrawn++;
-            return await DrawOnceAsync(digit);
-        }
-    }
-
-    private async Task<(string Digit, double Milliseconds)> DrawOnceAsync(int digit)
-    {
         await Page.ClickAsync("#clear");
-        var box = await Page.Locator("#pad").BoundingBoxAsync() ?? throw new InvalidOperationException("no pad");
+        var pad = Page.Locator("#pad");
+        await pad.ScrollIntoViewIfNeededAsync();
+        var box = await pad.BoundingBoxAsync() ?? throw new InvalidOperationException("no pad");
         var strokes = DigitStrokes.Of(digit);
         foreach (var stroke in strokes)
         {
@@ -84,13 +73,32 @@ internal sealed class LivePage : IAsyncDisposable
             await Page.Mouse.UpAsync();
         }
 
-        var latency = Page.Locator($"#latency[data-strokes='{strokes.Count}']");
-        await latency.WaitForAsync();
+        var latency = await AnswerAsync(digit, strokes.Count);
         var milliseconds = await latency.GetAttributeAsync("data-ms");
         return (await Page.TextContentAsync("#digit") ?? "", double.Parse(milliseconds!, CultureInfo.InvariantCulture));
 
         float X((double X, double Y) point) => (float)(box.X + (point.X * box.Width));
         float Y((double X, double Y) point) => (float)(box.Y + (point.Y * box.Height));
+    }
+
+    private async Task<ILocator> AnswerAsync(int digit, int strokes)
+    {
+        var answer = Page.Locator($"#latency[data-strokes='{strokes}'], #latency[data-failed='{strokes}']");
+        try
+        {
+            await answer.WaitForAsync();
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"no answer to the drawing of {digit}\n{await _report.WriteAsync("digits")}");
+        }
+
+        if (await answer.GetAttributeAsync("data-failed") is not null)
+        {
+            Assert.Fail($"the drawing of {digit} was refused\n{await _report.WriteAsync("digits")}");
+        }
+
+        return answer;
     }
 
     public async ValueTask DisposeAsync()

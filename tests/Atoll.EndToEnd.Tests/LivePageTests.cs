@@ -71,7 +71,6 @@ public sealed class LivePageTests(ITestOutputHelper output)
         var right = loaded[0].Index().Count(drawn => drawn.Item.Digit == $"{drawn.Index}");
         Assert.True(right >= 9, $"{right} of 10 digits were right");
         Assert.Empty(Late(alone, loaded));
-        Assert.True(live.Redrawn <= 1, $"{live.Redrawn} of 41 drawings got no answer");
         Assert.Empty(live.Problems);
     }
 

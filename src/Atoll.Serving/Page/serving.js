@@ -6,6 +6,7 @@ atoll.room("serving", section => {
   const windows = [["50 ms", 5e4], ["200 ms", 2e5], ["1 s", 1e6], ["5 s", 5e6]];
   const keptUs = 6e6;
   const laneHeight = 34;
+  const longestWaitMs = 20_000;
   let windowUs = 1e6;
   let bars = [];
   let history = [];
@@ -93,53 +94,6 @@ atoll.room("serving", section => {
     tiles.busy.textContent = `${Math.min(100, busy / 1e4 / state.units).toFixed(0)} %`;
   }
 
-  // --- Models -------------------------------------------------------------------------------------------------------
-  const rows = element("tbody", { id: "models" });
-  card("", "Models", element("table", {}, element("thead", {}, element("tr", {},
-    ...["model", "class", "requests / s", "last minute", "p50, ms", "p99, ms", "running", "waiting", "late", "refused"]
-      .map(title => element("th", {}, title)))), rows));
-
-  const past = state => history.find(old => old.now_us >= state.now_us - 1.05e6);
-
-  function rateOf(model, kind, state, before) {
-    const old = before?.models.find(other => other.name === model.name && other.version === model.version)?.[kind];
-    return old ? (model[kind].completed - old.completed) / ((state.now_us - before.now_us) / 1e6 || 1) : 0;
-  }
-
-  function sparkline(model, kind, state) {
-    const samples = history.filter((_, i) => (history.length - 1 - i) % 10 === 0);
-    const rates = samples.slice(1).map((sample, i) => {
-      const found = sample.models.find(other => other.name === model.name && other.version === model.version);
-      return found?.[kind] ? rateOf(found, kind, sample, samples[i]) : 0;
-    });
-    const top = Math.max(...rates, 1e-9);
-    const points = rates.map((rate, i) => `${(i * 90 / 59).toFixed(1)} ${(19 - rate / top * 17).toFixed(1)}`);
-    const line = element("path", { class: `spark ${kind}`, d: `M${points.join("L") || "0 0"}` });
-    return element("svg", { width: 90, height: 20, viewBox: "0 0 90 20" }, line);
-  }
-
-  function drawModels(state) {
-    rows.replaceChildren(...state.models.flatMap(model => {
-      if (model.state !== "Ready") {
-        return [element("tr", {}, element("td", {}, model.name), element("td", {}, model.state.toLowerCase()),
-          element("td", { class: model.state === "Failed" ? "failed" : "", colspan: 8 }, model.reason))];
-      }
-      return ["real_time", "best_effort"].filter(kind => kind === model.default_class || model[kind].completed > 0)
-        .map(kind => modelRow(model, kind, state));
-    }));
-  }
-
-  function modelRow(model, kind, state) {
-    const counts = model[kind];
-    const number = (value, digits = 0) =>
-      element("td", {}, value.toLocaleString(undefined, { maximumFractionDigits: digits }));
-    return element("tr", {}, element("td", {}, `${model.name} ${model.version === "1" ? "" : `v${model.version}`}`),
-      element("td", {}, element("i", { class: `key ${kind}` }), kind.replace("_", "-")),
-      number(rateOf(model, kind, state, past(state)), 1), element("td", {}, sparkline(model, kind, state)),
-      number(counts.p50_ms, 2), number(counts.p99_ms, 2), number(counts.running), number(counts.waiting),
-      number(counts.late), number(counts.refused));
-  }
-
   // --- Digit --------------------------------------------------------------------------------------------------------
   const pad = element("canvas",
     { class: "pad", id: "pad", width: 280, height: 280, "aria-label": "draw a digit here" });
@@ -151,13 +105,14 @@ atoll.room("serving", section => {
   const digitCard = card("", "Draw a digit: the model digits answers in real time", element("div", { class: "draw" },
     pad, element("div", {}, answer, latency, clear), seen,
     element("div", { class: "bars" }, ...scores.flatMap((bar, i) => [element("span", {}, `${i}`), bar]))));
-  digitCard.hidden = true;
+  digitCard.hidden = true; // Its place is above all that grows, so that the pad stays where the pen is.
   const ink = pad.getContext("2d", { willReadFrequently: true });
   ink.lineWidth = 22;
   ink.lineCap = ink.lineJoin = "round";
   ink.strokeStyle = "#fff";
   let pen = null;
   let strokes = 0;
+  let asked = 0;
 
   pad.onpointerdown = event => {
     pad.setPointerCapture(event.pointerId);
@@ -165,13 +120,18 @@ atoll.room("serving", section => {
     stroke(pen);
   };
   pad.onpointermove = event => pen && stroke(place(event));
-  pad.onpointerup = () => {
-    pen = null;
-    recognise(++strokes);
+  pad.onpointerup = pad.onpointercancel = () => {
+    if (pen) {
+      pen = null;
+      strokes++;
+      recognise();
+    }
   };
   clear.onclick = () => {
     strokes = 0;
+    asked++;
     delete latency.dataset.strokes;
+    delete latency.dataset.failed;
     ink.clearRect(0, 0, pad.width, pad.height);
     seen.getContext("2d").clearRect(0, 0, 28, 28);
     answer.textContent = "?";
@@ -240,7 +200,7 @@ atoll.room("serving", section => {
 
   let awaited = 0;
 
-  async function recognise(stroke) {
+  async function recognise() {
     const image = digitImage();
     if (!image) {
       return;
@@ -248,34 +208,49 @@ atoll.room("serving", section => {
     const pixels = seen.getContext("2d").createImageData(28, 28);
     image.forEach((value, i) => pixels.data.set([255, 255, 255, Math.round(value * 255)], i * 4));
     seen.getContext("2d").putImageData(pixels, 0, 0);
+    const question = ++asked;
+    const drawn = strokes;
+    const began = performance.now();
+    const { scores: values, error } = await ask(image);
+    const elapsed = performance.now() - began;
+    if (question !== asked) {
+      return; // A later stroke, or a clean pad, has made this answer stale.
+    }
+    if (error) {
+      answer.textContent = "–";
+      latency.textContent = error;
+      latency.dataset.failed = drawn;
+      return;
+    }
+    showScores(values);
+    latency.textContent = `in ${elapsed.toFixed(1)} ms, there and back`;
+    latency.dataset.ms = elapsed;
+    latency.dataset.strokes = drawn;
+    delete latency.dataset.failed;
+  }
+
+  // The scores, or an error to show.
+  async function ask(image) {
     // Pictures wait while an answer is awaited: drawing them would hold up the very answer that is timed.
     awaited++;
     atoll.busy = true;
-    const began = performance.now();
-    let response, result;
     try {
-      response = await atoll.request("/v2/models/digits/infer", { method: "POST", body: JSON.stringify({
-        parameters: { priority: 1 },
-        inputs: [{ name: digits.inputs[0].name, shape: digitShape, datatype: "FP32", data: Array.from(image) }],
-      }) });
-      result = await response.json();
+      const response = await atoll.request("/v2/models/digits/infer", {
+        method: "POST",
+        signal: AbortSignal.timeout(longestWaitMs),
+        body: JSON.stringify({
+          parameters: { priority: 1 },
+          inputs: [{ name: digits.inputs[0].name, shape: digitShape, datatype: "FP32", data: Array.from(image) }],
+        }),
+      });
+      const result = await response.json();
+      return response.ok ? { scores: result.outputs[0].data } : { error: result.error };
+    } catch (error) {
+      return { error: `no answer: ${error.message}` };
     } finally {
       awaited--;
       atoll.busy = awaited > 0;
     }
-    const elapsed = performance.now() - began;
-    if (stroke !== strokes) {
-      return; // A later stroke, or a clean pad, has made this answer stale.
-    }
-    if (!response.ok) {
-      answer.textContent = "–";
-      latency.textContent = result.error;
-      return;
-    }
-    showScores(result.outputs[0].data);
-    latency.textContent = `in ${elapsed.toFixed(1)} ms, there and back`;
-    latency.dataset.ms = elapsed;
-    latency.dataset.strokes = stroke;
   }
 
   function showScores(values) {
@@ -298,6 +273,53 @@ atoll.room("serving", section => {
     }
   }
 
+  // --- Models -------------------------------------------------------------------------------------------------------
+  const rows = element("tbody", { id: "models" });
+  card("", "Models", element("table", {}, element("thead", {}, element("tr", {},
+    ...["model", "class", "requests / s", "last minute", "p50, ms", "p99, ms", "running", "waiting", "late", "refused"]
+      .map(title => element("th", {}, title)))), rows));
+
+  const past = state => history.find(old => old.now_us >= state.now_us - 1.05e6);
+
+  function rateOf(model, kind, state, before) {
+    const old = before?.models.find(other => other.name === model.name && other.version === model.version)?.[kind];
+    return old ? (model[kind].completed - old.completed) / ((state.now_us - before.now_us) / 1e6 || 1) : 0;
+  }
+
+  function sparkline(model, kind, state) {
+    const samples = history.filter((_, i) => (history.length - 1 - i) % 10 === 0);
+    const rates = samples.slice(1).map((sample, i) => {
+      const found = sample.models.find(other => other.name === model.name && other.version === model.version);
+      return found?.[kind] ? rateOf(found, kind, sample, samples[i]) : 0;
+    });
+    const top = Math.max(...rates, 1e-9);
+    const points = rates.map((rate, i) => `${(i * 90 / 59).toFixed(1)} ${(19 - rate / top * 17).toFixed(1)}`);
+    const line = element("path", { class: `spark ${kind}`, d: `M${points.join("L") || "0 0"}` });
+    return element("svg", { width: 90, height: 20, viewBox: "0 0 90 20" }, line);
+  }
+
+  function drawModels(state) {
+    rows.replaceChildren(...state.models.flatMap(model => {
+      if (model.state !== "Ready") {
+        return [element("tr", {}, element("td", {}, model.name), element("td", {}, model.state.toLowerCase()),
+          element("td", { class: model.state === "Failed" ? "failed" : "", colspan: 8 }, model.reason))];
+      }
+      return ["real_time", "best_effort"].filter(kind => kind === model.default_class || model[kind].completed > 0)
+        .map(kind => modelRow(model, kind, state));
+    }));
+  }
+
+  function modelRow(model, kind, state) {
+    const counts = model[kind];
+    const number = (value, digits = 0) =>
+      element("td", {}, value.toLocaleString(undefined, { maximumFractionDigits: digits }));
+    return element("tr", {}, element("td", {}, `${model.name} ${model.version === "1" ? "" : `v${model.version}`}`),
+      element("td", {}, element("i", { class: `key ${kind}` }), kind.replace("_", "-")),
+      number(rateOf(model, kind, state, past(state)), 1), element("td", {}, sparkline(model, kind, state)),
+      number(counts.p50_ms, 2), number(counts.p99_ms, 2), number(counts.running), number(counts.waiting),
+      number(counts.late), number(counts.refused));
+  }
+
   // --- Events -------------------------------------------------------------------------------------------------------
   atoll.follow("/api/serving/events", state => {
     if (history.length > 0 && state.now_us < history[history.length - 1].now_us) {
@@ -311,7 +333,7 @@ atoll.room("serving", section => {
       digits = {};
       findDigits();
     }
-    if (!document.hidden && awaited === 0) {
+    if (!document.hidden && awaited === 0 && !pen) {
       drawTimeline(state);
       drawPreemptions(state);
       drawModels(state);

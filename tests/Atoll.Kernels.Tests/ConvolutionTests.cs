@@ -70,6 +70,24 @@ public sealed class ConvolutionTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    public void Layers_of_images_that_leave_the_near_cache_equal_the_reference(SimdLevel level)
+    {
+        var half = new ConvolutionGeometry { StrideHeight = 2, StrideWidth = 2, PadTop = 1, PadLeft = 1 };
+        ConvolutionCase[] cases =
+        [
+            new([1, 61, 60, 80], [96, 80, 3, 3], 1, half),
+            new([1, 57, 67, 64], [72, 64, 1, 1], 1, new ConvolutionGeometry()),
+            new([2, 40, 40, 88], [40, 88, 1, 1], 1, half with { PadTop = 0, PadLeft = 0 }),
+        ];
+        for (var i = 0; i < cases.Length; i++)
+        {
+            using var harness = new KernelHarness(level, i);
+            Check(harness, cases[i], $"case {i}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
     public void Winograd_convolutions_equal_the_reference(SimdLevel level)
     {
         for (var seed = 0; seed < 30; seed++)

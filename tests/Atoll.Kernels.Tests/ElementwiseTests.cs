@@ -111,6 +111,23 @@ public sealed class ElementwiseTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Many_short_runs_equal_the_reference(SimdLevel level)
+    {
+        foreach (var run in new[] { 1, 2, 17, 85 })
+        {
+            using var harness = new KernelHarness(level, run);
+            int[] shape = [3, 19 * 85 / run, 11, run];
+            TensorRef a = harness.Floats(3, shape), b = harness.Floats(0, shape), y = harness.Floats(run % 4, shape);
+            float[] left = KernelHarness.Read<float>(a), right = KernelHarness.Read<float>(b);
+            KernelHarness.Near([.. left.Zip(right, (p, q) => p - q)], harness.Run<float>(y,
+                Elementwise.Binary("difference", BinaryOperator.Subtract, ScalarType.Float32, a, b, y)), 1e-6);
+            KernelHarness.Near([.. left.Select(value => value / (1 + MathF.Exp(-value)))], harness.Run<float>(y,
+                Elementwise.Unary("silu", UnaryOperator.Silu, a, y)), 1e-6);
+        }
+    }
+
     [Fact]
     public void Comparisons_choices_and_conversions_give_booleans_and_numbers()
     {

@@ -30,13 +30,15 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
         _inPlace = new PanelMultiply(panels, starts, length, epilogue)
         {
             PitchA = (nint)_x.PixelPitch * stride, PitchC = (nint)_y.PixelPitch,
-                PitchResidual = (nint)_residual.PixelPitch,
+            PitchResidual = (nint)_residual.PixelPitch,
+            FetchesInputs = _x.Bytes > TilePrefetch.FarBytes, FetchesOutputs = _y.Bytes > TilePrefetch.FarBytes,
         };
         _paddedColumns = window.InputColumns(plan.MaxColumns);
         (starts, length) = window.Segments((long)_paddedColumns * window.Channels, window.Channels);
         _padded = new PanelMultiply(panels, starts, length, epilogue)
         {
             PitchA = window.Channels * stride, PitchC = (nint)_y.PixelPitch, PitchResidual = (nint)_residual.PixelPitch,
+            FetchesOutputs = _y.Bytes > TilePrefetch.FarBytes,
         };
         _maxTiles = plan.MaxRows * TileList.TilesOf(plan.MaxColumns, _inPlace.MaxRows);
         _gate = epilogue.Gate is { } gate ? ImageView.Of(gate) : default;
@@ -62,7 +64,7 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
             operands = operands.Flatten(epilogue);
         }
 
-        var plan = RegionPlan.Choose(operands.Y, panels, window);
+        var plan = RegionPlan.Choose(operands.X, operands.Y, panels, window);
         return new DirectConvolutionKernel(name, operands, plan, panels, window, epilogue, accesses);
     }
 

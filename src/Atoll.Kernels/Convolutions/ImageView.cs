@@ -7,6 +7,9 @@ internal unsafe struct ImageView
     public long ImagePitch, RowPitch, PixelPitch;
     public int Images, Height, Width, Channels;
 
+    /// <summary>Bytes of all pixels without what lies between them.</summary>
+    public readonly long Bytes => (long)Images * Height * Width * Channels * sizeof(float);
+
     /// <summary>Whether all pixels of all images are one line of equal steps.</summary>
     public readonly bool IsLine =>
         (Height == 1 || RowPitch == PixelPitch * Width) && (Images == 1 || ImagePitch == PixelPitch * Width * Height);

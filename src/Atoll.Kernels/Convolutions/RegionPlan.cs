@@ -30,14 +30,14 @@ internal sealed class RegionPlan
 
     public double Microseconds { get; }
 
-    public static RegionPlan Choose(ImageView y, PackedPanels panels, ConvolutionWindow window)
+    public static RegionPlan Choose(ImageView x, ImageView y, PackedPanels panels, ConvolutionWindow window)
     {
         var tile = MicroKernels.MaxRows(panels.Level);
         var pixels = y.Height * y.Width;
-        var split = BlockSplit.Choose(pixels, tile, panels);
+        var split = BlockSplit.Choose(pixels, tile, panels, x.Bytes);
         var perBlock = Math.Max(1, pixels / split.RowBlocks);
         // Whole lines where they fit; two of them where only both fill a tile.
-        var columns = Math.Min(y.Width, Math.Max(tile, perBlock / tile * tile));
+        var columns = Math.Min(y.Width, Math.Max(tile, (perBlock + tile / 2) / tile * tile));
         var rows = Math.Clamp((perBlock + y.Width / 2) / y.Width, 1, y.Height);
         rows = y.Width * 2 <= tile ? Math.Min(y.Height, (rows + 1) & ~1) : rows;
         while (window.InputRows(rows) * (long)window.InputColumns(columns) * window.Channels > 700_000)

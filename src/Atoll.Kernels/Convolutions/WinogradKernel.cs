@@ -41,9 +41,9 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
     private readonly int _padLeft = how.Geometry.PadLeft;
     private readonly OutputLimits _limits = OutputLimits.Of(how.Epilogue.Activation);
     private readonly Activation _function = how.Epilogue.Activation;
-    private readonly delegate*<float*, nint, float, float, void> _activation =
+    private readonly delegate*<float*, nint, nint, nint, float, float, void> _activation =
         OutputLimits.Of(how.Epilogue.Activation).Applies ? null
-        : ActivationFunctions.Of<TLanes>(how.Epilogue.Activation.Kind);
+        : ActivationFunctions.RowsOf<TLanes>(how.Epilogue.Activation.Kind);
     private readonly ReductionChunk[] _chunks = ReductionChunk.Split(1, w.InputChannels);
     private readonly int _maxRows = MicroKernels.MaxRows(w.Panels.Level);
     private readonly int _maxTiles = how.Plan.MaxTiles;
@@ -247,11 +247,8 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
     {
         for (var row = 0; row < tile.Rows; row++)
         {
-            for (var column = 0; column < tile.Columns; column++)
-            {
-                var pixel = _y.At(tile.Image, tile.Row + row, tile.Column + column) + tile.Channel;
-                _activation(pixel, columns, _function.Alpha, _function.Beta);
-            }
+            var pixel = _y.At(tile.Image, tile.Row + row, tile.Column) + tile.Channel;
+            _activation(pixel, (nint)_y.PixelPitch, tile.Columns, columns, _function.Alpha, _function.Beta);
         }
     }
 

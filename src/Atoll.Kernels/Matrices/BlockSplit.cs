@@ -9,11 +9,18 @@ internal readonly record struct BlockSplit(int RowBlocks, int PanelBlocks, bool 
     private const int BlocksWanted = 16;
     private const double ShortBlockMicroseconds = 6;
 
+    // Rows of more bytes than a near cache holds come from far memory once for each group of panels, so a block has as
+    // many panels as may stay in that cache beside them.
+    private const long NearCacheBytes = 1 << 20;
+    private const long NearPanelBytes = 640 << 10;
+
     public int Blocks => RowBlocks * PanelBlocks;
 
     /// <param name="rows">Rows of the whole product (pixels of a convolution).</param>
     /// <param name="rowQuantum">Rows that should stay together: a tile.</param>
-    public static BlockSplit Choose(long rows, int rowQuantum, PackedPanels panels)
+    /// <param name="panels">The other operand.</param>
+    /// <param name="rowBytes">What all rows are made from, where they are far from contiguous; 0: not known.</param>
+    public static BlockSplit Choose(long rows, int rowQuantum, PackedPanels panels, long rowBytes = 0)
     {
         // Each panel is read once per block, and once from memory by the first that needs it.
         var perRow = 2.0 * panels.K * panels.FullWidth / 80e3;
@@ -28,6 +35,13 @@ internal readonly record struct BlockSplit(int RowBlocks, int PanelBlocks, bool 
         }
 
         var panelsPerBlock = (int)Math.Clamp(wanted / Cost(rowsPerBlock, 1), 1, panels.Count);
+        if (heavy && rowBytes > NearCacheBytes)
+        {
+            var panelBytes = (long)panels.K * panels.FullWidth * sizeof(float);
+            panelsPerBlock = (int)Math.Clamp(NearPanelBytes / panelBytes, panelsPerBlock, panels.Count);
+            rowsPerBlock = Math.Min(rows, Math.Max(rowQuantum, wanted / perRow / panelsPerBlock));
+        }
+
         var quanta = Math.Max(1, Math.Round(rowsPerBlock / rowQuantum));
         var rowBlocks = (int)Math.Clamp(Math.Ceiling(rows / (quanta * rowQuantum)), 1, 1 << 15);
         var panelBlocks = (panels.Count + panelsPerBlock - 1) / panelsPerBlock;

@@ -55,7 +55,7 @@ internal sealed unsafe class PanelMultiply
     private readonly nint[] _segments;
     private readonly delegate*<Tile*, void>[] _full;
     private readonly delegate*<Tile*, void>[] _last;
-    private readonly delegate*<float*, nint, float, float, void> _activation;
+    private readonly delegate*<float*, nint, nint, nint, float, float, void> _activation;
     private readonly Activation _function;
     private readonly TileFlags _flags;
     private readonly float _low;
@@ -77,7 +77,7 @@ internal sealed unsafe class PanelMultiply
         }
         else
         {
-            _activation = ActivationFunctions.Of(_function.Kind, panels.Level);
+            _activation = ActivationFunctions.RowsOf(_function.Kind, panels.Level);
         }
 
         MaxRows = MicroKernels.MaxRows(panels.Level);
@@ -98,6 +98,12 @@ internal sealed unsafe class PanelMultiply
     public required nint PitchC { get; init; }
 
     public nint PitchResidual { get; init; }
+
+    /// <summary>Whether A is so large that its rows come from far memory: the next tile's are fetched ahead.</summary>
+    public bool FetchesInputs { get; init; }
+
+    /// <summary>Whether C is so large that its rows are far: fetched while the sums are made.</summary>
+    public bool FetchesOutputs { get; init; }
 
     /// <summary>Floats that <see cref="Run"/> needs for partial sums of the given tiles.</summary>
     public int PartialFloats(int tiles) => (tiles + 1) * MaxRows * _panels.FullWidth;
@@ -131,7 +137,8 @@ internal sealed unsafe class PanelMultiply
                 for (var chunk = 0; chunk < _chunks.Length; chunk++)
                 {
                     var part = _chunks[chunk];
-                    if (!RunChunk(tiles, count, panel, chunk, b, segments + part.Segment, partial, context))
+                    var place = new ChunkPlace(panel, chunk, panel == first);
+                    if (!RunChunk(tiles, count, place, b, segments + part.Segment, partial, context))
                     {
                         return false;
                     }
@@ -144,9 +151,10 @@ internal sealed unsafe class PanelMultiply
         return true;
     }
 
-    private bool RunChunk(TileRows* tiles, int count, int panel, int chunk, float* b, nint* segments, float* partial,
+    private bool RunChunk(TileRows* tiles, int count, ChunkPlace place, float* b, nint* segments, float* partial,
         BlockContext context)
     {
+        var (panel, chunk, isFirst) = place;
         var part = _chunks[chunk];
         var width = _panels.Width(panel);
         var kernels = panel == _panels.Count - 1 ? _last : _full;
@@ -180,6 +188,16 @@ internal sealed unsafe class PanelMultiply
             tile.Partial = partial + (nint)i * MaxRows * _panels.FullWidth;
             tile.Prefetch = (byte*)b + chunkBytes + (i < 4 ? i * chunkBytes / 4 : 0);
             tile.PrefetchStep = i < 4 ? 128 : 0;
+            if (FetchesOutputs && final)
+            {
+                TilePrefetch.Outputs(&tile);
+            }
+
+            if (FetchesInputs && isFirst && i + 1 < count)
+            {
+                TilePrefetch.Inputs(&tile, rows + 1, part.Offset);
+            }
+
             kernels[rows->Rows](&tile);
             if (final)
             {
@@ -200,26 +218,19 @@ internal sealed unsafe class PanelMultiply
     /// </summary>
     private void Finish(Tile* tile, int columns, bool tail)
     {
-        if (!tail && _activation == null)
-        {
-            return;
-        }
-
         var half = (tile->Rows + 1) / 2;
-        for (var r = 0; r < tile->Rows; r++)
+        for (var r = 0; tail && r < tile->Rows; r++)
         {
             var c = r < half ? tile->C0 + r * tile->PitchC : tile->C1 + (r - half) * tile->PitchC;
-            if (tail)
-            {
-                var residual = r < half
-                    ? tile->Residual0 + r * tile->PitchResidual : tile->Residual1 + (r - half) * tile->PitchResidual;
-                WriteTail(tile, tile->Partial + r * tile->Width, c, residual, columns);
-            }
+            var residual = r < half
+                ? tile->Residual0 + r * tile->PitchResidual : tile->Residual1 + (r - half) * tile->PitchResidual;
+            WriteTail(tile, tile->Partial + r * tile->Width, c, residual, columns);
+        }
 
-            if (_activation != null)
-            {
-                _activation(c, columns, _function.Alpha, _function.Beta);
-            }
+        if (_activation != null)
+        {
+            _activation(tile->C0, tile->PitchC, half, columns, _function.Alpha, _function.Beta);
+            _activation(tile->C1, tile->PitchC, tile->Rows - half, columns, _function.Alpha, _function.Beta);
         }
     }
 
@@ -262,6 +273,9 @@ internal sealed unsafe class PanelMultiply
 
         return column;
     }
+
+    /// <summary>Which chunk of which panel, and whether the rows of A are met for the first time.</summary>
+    private readonly record struct ChunkPlace(int Panel, int Chunk, bool IsFirst);
 
     private readonly struct TailSums(float* partial, float* bias)
     {

@@ -42,13 +42,29 @@ internal unsafe struct StridedCursor
         return (int)Math.Min(Math.Min(_remaining, _plan.Sizes[inner] - _index[inner]), _plan.RunMaximum);
     }
 
-    /// <summary>Moves past a run.</summary>
-    public void Advance(int count)
+    /// <summary>
+    /// How many whole runs of this length follow one another along the axis before the innermost, at least one.
+    /// </summary>
+    public readonly int Rows(int run)
     {
-        _remaining -= count;
-        var axis = _plan.Sizes.Length - 1;
-        Move(axis, count);
-        _index[axis] += count;
+        var inner = _plan.Sizes.Length - 1;
+        if (inner == 0 || run != _plan.Sizes[inner])
+        {
+            return 1;
+        }
+
+        var most = Math.Max(1, _plan.RunMaximum / (run + StridedPlan.ElementsOfRunStart));
+        return (int)Math.Min(Math.Min(_remaining / run, _plan.Sizes[inner - 1] - _index[inner - 1]), most);
+    }
+
+    /// <summary>Moves past a run, or past several whole ones.</summary>
+    public void Advance(int run, int rows)
+    {
+        _remaining -= (long)run * rows;
+        var axis = _plan.Sizes.Length - (rows > 1 ? 2 : 1);
+        var steps = rows > 1 ? rows : run;
+        Move(axis, steps);
+        _index[axis] += steps;
         for (; axis > 0 && _index[axis] == _plan.Sizes[axis]; axis--)
         {
             Move(axis, -_index[axis]);

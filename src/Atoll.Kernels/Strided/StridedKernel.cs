@@ -14,14 +14,35 @@ internal abstract unsafe class StridedKernel(string name, StridedPlan plan, IRea
     {
         var cursor = new StridedCursor(Plan, block);
         var pointers = stackalloc byte*[StridedPlan.MaxOperands];
-        for (int count; (count = cursor.Run()) > 0; cursor.Advance(count))
+        var steps = stackalloc long[StridedPlan.MaxOperands];
+        for (var operand = 0; operand < Plan.Operands; operand++)
+        {
+            steps[operand] = Plan.Outer(operand);
+        }
+
+        for (int count, rows; (count = cursor.Run()) > 0; cursor.Advance(count, rows))
         {
             cursor.Pointers(pointers);
-            Run(pointers, count);
+            rows = cursor.Rows(count);
+            RunRows(pointers, steps, count, rows);
             if (context.Yield())
             {
                 return;
             }
+        }
+    }
+
+    // Whole runs, each at the same distance from the one before.
+    private void RunRows(byte** operands, long* steps, int count, int rows)
+    {
+        Run(operands, count);
+        for (; rows > 1; rows--)
+        {
+            operands[0] += steps[0];
+            operands[1] += steps[1];
+            operands[2] += steps[2];
+            operands[3] += steps[3];
+            Run(operands, count);
         }
     }
 

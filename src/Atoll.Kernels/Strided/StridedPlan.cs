@@ -7,6 +7,10 @@ namespace Atoll.Kernels;
 internal sealed unsafe class StridedPlan
 {
     public const int MaxOperands = 4;
+
+    /// <summary>What starting a run costs, in elements, for the distance of yield points.</summary>
+    public const int ElementsOfRunStart = 16;
+
     private readonly byte*[] _bases;
 
     /// <param name="operands">Views of one shape; the last one is the output.</param>
@@ -80,6 +84,9 @@ internal sealed unsafe class StridedPlan
 
     /// <summary>Byte stride of an operand along the innermost axis.</summary>
     public long Inner(int operand) => Strides[operand][^1];
+
+    /// <summary>Byte stride of an operand along the axis before the innermost, 0 where there is none.</summary>
+    public long Outer(int operand) => Sizes.Length > 1 ? Strides[operand][^2] : 0;
 
     private static (long[] Sizes, long[][] Strides) Merge(TensorRef[] operands)
     {

@@ -139,7 +139,8 @@ internal sealed class LoweringContext
         if (!_concatenations.TryGetValue(concat, out var view))
         {
             var value = concat.Out();
-            view = Destination(value, order) ?? Temporary(value.Type, value.Shape!, order);
+            view = Destination(value, order)
+                ?? Temporary(value.Type, value.Shape!, order, _padding.Of(concat, value, order));
             _concatenations.Add(concat, view);
         }
 

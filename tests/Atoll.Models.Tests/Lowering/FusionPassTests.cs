@@ -26,6 +26,22 @@ public sealed class FusionPassTests
         Assert.Equal(["Mul", "Sigmoid"], Fused(b.Build(other)).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void An_activation_behind_views_of_a_convolution_goes_into_it_unless_somebody_else_reads_one()
+    {
+        foreach (var isReadElsewhere in new[] { false, true })
+        {
+            var b = new GraphBuilder(18);
+            var y = b.Op("Conv", b.Input(2, 4, 5, 6), b.Weights(6, 4, 1, 1), b.Weights(6));
+            var split = b.Op("Reshape", y, b.Ints(0, 2, 3, 5, 6));
+            var z = b.Op("Sigmoid", b.Op("Transpose", [("perm", new[] { 0L, 1L, 3L, 4L, 2L })], split));
+            var graph = isReadElsewhere ? b.Build(z, b.Op("Relu", split)) : b.Build(z);
+            Assert.Equal(isReadElsewhere ? ["Conv", "Reshape", "Transpose", "Sigmoid", "Relu"]
+                : ["atoll.Conv", "Reshape", "Transpose"], Fused(graph));
+            CompiledRun.Check(graph, 18);
+        }
+    }
+
     [Theory]
     [InlineData(9)]
     [InlineData(70)]
@@ -188,6 +204,21 @@ public sealed class FusionPassTests
         var graph = b.Build(b.Op("GlobalAveragePool", RandomGraphs.Concat(b, 1, [.. features])));
         // One copy puts the input into channels-last order; then 7 convolutions, 3 activations and the pooling.
         Assert.Equal(12, CompiledRun.Check(graph, 12).Steps);
+    }
+
+    [Fact]
+    public void Pixels_of_a_concatenation_that_lie_2_KB_apart_get_room_between_them_where_convolutions_read_them()
+    {
+        foreach (var isReadElsewhere in new[] { false, true })
+        {
+            var b = new GraphBuilder(19);
+            var x = b.Input(2, 3, 5, 4);
+            GraphValue[] parts = [b.Op("Conv", x, b.Weights(500, 3, 1, 1)), b.Op("Relu", b.Input(2, 12, 5, 4))];
+            var joined = RandomGraphs.Concat(b, 1, parts);
+            var y = b.Op("Conv", joined, b.Weights(4, 512, 1, 1));
+            var graph = isReadElsewhere ? b.Build(y, b.Op("Exp", joined)) : b.Build(y);
+            CompiledRun.Check(graph, 19);
+        }
     }
 
     private static string[] Fused(Graph graph)

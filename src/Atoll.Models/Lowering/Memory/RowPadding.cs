@@ -34,7 +34,7 @@ internal sealed class RowPadding
     /// </summary>
     public int Of(GraphNode node, GraphValue value, MemoryOrder order)
     {
-        if (value.Type != ElementType.Float32 || !ReadsRows(node) ||
+        if (value.Type != ElementType.Float32 || !WritesRows(node, order) ||
             value.Shape is not { Length: >= 2 } shape || !_readers.TryGetValue(value, out var readers))
         {
             return 0;
@@ -45,6 +45,10 @@ internal sealed class RowPadding
             shape.Aggregate(1L, (count, dim) => count * dim) / row >= RowsMin;
         return isCritical && readers.TrueForAll(ReadsRows) ? PaddingBytes / sizeof(float) : 0;
     }
+
+    // Whoever writes a part of a concatenated image leaves room for the other parts anyway.
+    private static bool WritesRows(GraphNode node, MemoryOrder order) =>
+        ReadsRows(node) || (node.Is("Concat") && order == MemoryOrder.ChannelsLast && node.Out().Shape is { Length: 4 });
 
     private static bool ReadsRows(GraphNode node) =>
         node.IsFused("MatMul") || node.IsFused(DepthwiseFusion.Operator) ||

@@ -17,9 +17,9 @@ internal static class FusionPasses
     /// <summary>Passes that need concrete shapes or make operators of this compiler's own.</summary>
     public static void ApplyWithShapes(Graph graph) => Apply(graph,
         new NoOpRemoval(), new SiluFusion(), new QuantizedSumFusion(), new QuantizedProductFusion(),
-        new AttentionFusion(), new ScaleShiftFusion(), new MatMulFusion(), EpilogueFusion.ForConvolutions(),
-        EpilogueFusion.ForMatrixProducts(), EpilogueFusion.ForScaleShifts(), new DepthwiseFusion(),
-        new GateFusion());
+        new AttentionFusion(), new ScaleShiftFusion(), new MatMulFusion(), new ActivationHoisting(),
+        EpilogueFusion.ForConvolutions(), EpilogueFusion.ForMatrixProducts(), EpilogueFusion.ForScaleShifts(),
+        new DepthwiseFusion(), new GateFusion());
 
     /// <summary>What no kernel can do without: batch normalizations become scale and shift.</summary>
     public static void ApplyNeeded(Graph graph) => Apply(graph, new ScaleShiftFusion());

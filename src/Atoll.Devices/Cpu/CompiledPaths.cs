@@ -13,7 +13,7 @@ internal static class CompiledPaths
 
     private static readonly Type[] Types =
     [
-        typeof(ComputeUnit), typeof(CpuStream), typeof(CpuDevice), typeof(UnitContext), typeof(UnitParking),
+        typeof(ComputeUnit), typeof(CpuStream), typeof(CpuDevice), typeof(UnitContext), typeof(ThreadParking),
             typeof(UnitCalls),
         typeof(ClaimWord), typeof(DeviceQueue), typeof(LeftBlocks), typeof(RealTimeGate), typeof(Launch),
             typeof(LatencyHistogram),

@@ -19,7 +19,7 @@ internal sealed class ComputeUnit : IDisposable
     private const int Ordinary = 2;
 
     private readonly CpuDevice _device;
-    private readonly UnitParking _parking = new();
+    private readonly ThreadParking _parking = new();
     private readonly UnitContext _bestEffort;
     private readonly UnitContext _realTime;
     private readonly Thread _thread;
@@ -88,15 +88,8 @@ internal sealed class ComputeUnit : IDisposable
         }
     }
 
-    public void Wake() => _parking.Wake();
-
     /// <summary>Wakes the unit if it sleeps; false if it was awake.</summary>
-    public bool TryWake()
-    {
-        var wasAsleep = _parking.IsAsleep;
-        _parking.Wake();
-        return wasAsleep;
-    }
+    public bool TryWake() => _parking.TryWake();
 
     public void Join() => _thread.Join();
 

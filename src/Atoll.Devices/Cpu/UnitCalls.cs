@@ -9,7 +9,7 @@ internal sealed class UnitCalls(CpuDevice device, ComputeUnit[] units)
     {
         foreach (var unit in units)
         {
-            unit.Wake();
+            unit.TryWake();
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Atoll.Devices;
 
 namespace Atoll.Serving;
@@ -8,7 +10,10 @@ namespace Atoll.Serving;
 /// idle while refusals are written. One set for each class, so that real-time work waits for no best-effort answer.
 /// Thread-safe; lives as long as the process.
 /// </summary>
-/// <remarks>What runs here must not block for long.</remarks>
+/// <remarks>
+/// What runs here must not block for long. Compute units post here, which rank behind every other thread: a thread that
+/// one has just woken displaces it, and would then wait for the lock that the unit still holds. So there is no lock.
+/// </remarks>
 internal sealed class CompletionThreads
 {
     private const int Spins = 16;
@@ -16,17 +21,20 @@ internal sealed class CompletionThreads
 
     private static readonly CompletionThreads[] Sets = [.. Enum.GetValues<WorkClass>().Select(Make)];
 
-    // Bounded by what was admitted: each request and each batch has one item here at most. Also what threads wait on.
-    private readonly Queue<IThreadPoolWorkItem> _items = new();
+    // Bounded by what was admitted: each request and each batch has one item here at most.
+    private readonly ConcurrentQueue<IThreadPoolWorkItem> _items = new();
+    private readonly ThreadParking[] _parkings;
 
     private int _count;
     private int _spinning;
 
     private CompletionThreads(string name, int count)
     {
+        _parkings = [.. Enumerable.Range(0, count).Select(_ => new ThreadParking())];
         for (var i = 0; i < count; i++)
         {
-            new Thread(Run) { Name = $"{name} {i}", IsBackground = true }.Start();
+            var parking = _parkings[i];
+            new Thread(() => Run(parking)) { Name = $"{name} {i}", IsBackground = true }.Start();
         }
     }
 
@@ -35,39 +43,65 @@ internal sealed class CompletionThreads
     /// <summary>Executes the item soon, in order of posting; it allocates nothing once warm.</summary>
     public void Post(IThreadPoolWorkItem item)
     {
-        lock (_items)
-        {
-            _items.Enqueue(item);
-            _count++;
+        _items.Enqueue(item);
 
-            // Who spins takes one; it looks once more under the lock before it sleeps.
-            if (_count > 1 || Volatile.Read(ref _spinning) == 0)
-            {
-                Monitor.Pulse(_items);
-            }
+        // Who spins takes one; it looks once more, after a fence, before it sleeps.
+        if (Interlocked.Increment(ref _count) > 1 || Volatile.Read(ref _spinning) == 0)
+        {
+            WakeOne();
         }
     }
 
     private static CompletionThreads Make(WorkClass workClass) =>
         new($"atoll {MetricsPage.NameOf(workClass)}", int.Max(2, Environment.ProcessorCount));
 
-    private void Run()
+    private void Run(ThreadParking parking)
     {
         while (true)
         {
-            Spin();
-            IThreadPoolWorkItem? item;
-            lock (_items)
+            if (!TryTake(out var item))
             {
-                while (!_items.TryDequeue(out item))
+                Spin();
+                parking.Announce();
+                if (!TryTake(out item))
                 {
-                    Monitor.Wait(_items);
+                    parking.Sleep();
+                    continue;
                 }
 
-                _count--;
+                parking.Withdraw();
+            }
+
+            // A post may have called this thread, which is busy now, for another item: it counted that before.
+            Interlocked.MemoryBarrier();
+            if (Volatile.Read(ref _count) > 0)
+            {
+                WakeOne();
             }
 
             item.Execute();
+        }
+    }
+
+    private bool TryTake([NotNullWhen(true)] out IThreadPoolWorkItem? item)
+    {
+        if (!_items.TryDequeue(out item))
+        {
+            return false;
+        }
+
+        Interlocked.Decrement(ref _count);
+        return true;
+    }
+
+    private void WakeOne()
+    {
+        foreach (var parking in _parkings)
+        {
+            if (parking.TryWake())
+            {
+                return;
+            }
         }
     }
 

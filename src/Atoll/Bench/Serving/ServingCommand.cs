@@ -10,6 +10,7 @@ namespace Atoll;
 internal static class ServingCommand
 {
     private const int Devices = 2;
+    private const double QuickSeconds = 6;
 
     public static Command Create(TimeProvider clock)
     {
@@ -19,11 +20,12 @@ internal static class ServingCommand
         };
         var seed = new Option<int>("--seed") { Description = "Seed of the arrivals.", DefaultValueFactory = _ => 1 };
         var http = new Option<bool>("--http") { Description = "Send the requests over HTTP." };
+        var quick = new Option<bool>("--quick") { Description = "Phases of 6 s; ends within 45 s." };
         var json = new Option<bool>("--json") { Description = "Print the report as JSON." };
         var command = new Command(
             "serving", "Sessions and a query on two one-core devices at 80 % and 150 % of the planned capacity.")
         {
-            seconds, seed, http, json,
+            seconds, seed, http, quick, json,
         };
         command.SetAction(async (result, stop) =>
         {
@@ -36,8 +38,8 @@ internal static class ServingCommand
             await using var bench = new ServingBench(
                 new ServingBenchOptions
                 {
-                    Seconds = result.GetValue(seconds), Cpus = [.. cpus.Take(Devices)], Seed = result.GetValue(seed),
-                    Http = result.GetValue(http),
+                    Seconds = result.GetValue(quick) ? QuickSeconds : result.GetValue(seconds),
+                    Cpus = [.. cpus.Take(Devices)], Seed = result.GetValue(seed), Http = result.GetValue(http),
                 },
                 clock, what => Console.Error.WriteLine(what));
             var report = await bench.RunAsync(stop);

@@ -4,10 +4,11 @@ using System.Runtime.InteropServices;
 namespace Atoll.Devices;
 
 /// <summary>
-/// Where one idle unit sleeps. A futex on Linux, since a waker of real-time priority must never wait for a lock that an
-/// idle-priority unit holds; a monitor elsewhere. One sleeper, any number of wakers.
+/// Where one idle thread sleeps. A futex on Linux: a waker of real-time priority must never wait for a lock that an
+/// idle-priority unit holds, and who is woken by such a unit displaces it at once, so it must find no lock held. A
+/// monitor elsewhere. One sleeper, any number of wakers.
 /// </summary>
-internal sealed unsafe partial class UnitParking
+public sealed unsafe partial class ThreadParking
 {
     private const int FutexCall = 202;
     private const int WaitPrivate = 128;
@@ -20,7 +21,7 @@ internal sealed unsafe partial class UnitParking
         RuntimeInformation.ProcessArchitecture == Architecture.X64;
     private readonly object _monitor = new();
 
-    public UnitParking() => _asleep = (int*)(((nint)Unsafe.AsPointer(ref _memory[0]) + 63) & ~(nint)63);
+    public ThreadParking() => _asleep = (int*)(((nint)Unsafe.AsPointer(ref _memory[0]) + 63) & ~(nint)63);
 
     public bool IsAsleep => Volatile.Read(ref *_asleep) != 0;
 
@@ -53,23 +54,24 @@ internal sealed unsafe partial class UnitParking
         }
     }
 
-    /// <summary>Wakes the unit if it sleeps.</summary>
-    public void Wake()
+    /// <summary>Wakes the thread if it sleeps; false if it was awake.</summary>
+    public bool TryWake()
     {
         if (!IsAsleep || Interlocked.Exchange(ref *_asleep, 0) == 0)
         {
-            return;
+            return false;
         }
 
         if (_hasFutex)
         {
             _ = SystemCall(FutexCall, _asleep, WakePrivate, 1, null);
-            return;
+            return true;
         }
 
         lock (_monitor)
         {
             Monitor.Pulse(_monitor);
+            return true;
         }
     }
 

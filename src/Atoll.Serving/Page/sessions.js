@@ -47,7 +47,7 @@ atoll.room("sessions", section => {
     const bars = sizes.map((size, i) => {
       const height = 2 + 18 * counts[size] / top;
       const bar = element("rect", { class: "best_effort", x: i * 9, y: 22 - height, width: 7, height });
-      bar.append(element("title", {}, `${counts[size].toLocaleString()} batches of ${size}`));
+      bar.append(element("title", {}, `${counts[size].toLocaleString()} batches of ${size} rows`));
       return bar;
     });
     const width = Math.max(9, sizes.length * 9);

@@ -15,6 +15,7 @@ internal sealed class DeviceLane : IDisposable
     private readonly long _origin;
     private readonly LiveBatch _batch = new();
     private readonly BatchTake _take = new();
+    private readonly PartedRun _parts = new();
     private readonly Action _onEnded;
     private volatile LaneSeat[] _seats = [];
     private volatile CancellationTokenSource _cancellation = new();
@@ -147,7 +148,10 @@ internal sealed class DeviceLane : IDisposable
         _current = seat;
         try
         {
-            _running = seat.Resident.Replica.RunAsync(_batch, _cancellation.Token).GetAwaiter();
+            var replica = seat.Resident.Replica;
+            _running = IsParted(seat, out var most)
+                ? _parts.RunAsync(replica, _batch, most, _cancellation.Token).GetAwaiter()
+                : replica.RunAsync(_batch, _cancellation.Token).GetAwaiter();
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -158,6 +162,13 @@ internal sealed class DeviceLane : IDisposable
         {
             _cancellation.Cancel();
         }
+    }
+
+    /// <summary>One request that has more rows than a program for it holds.</summary>
+    private bool IsParted(LaneSeat seat, out int most)
+    {
+        most = Math.Min(seat.MaxRows, _batch.Requests[0].Session.Options.MaxBatch);
+        return _batch.Count == 1 && _batch.Rows > most;
     }
 
     private void Finish()
@@ -177,7 +188,7 @@ internal sealed class DeviceLane : IDisposable
         _current = null;
         var took = Now - _startedAt;
         Interlocked.Add(ref _busyTicks, took.Ticks);
-        if (outcome.Status == InferenceStatus.Completed)
+        if (outcome.Status == InferenceStatus.Completed && !IsParted(seat, out _))
         {
             seat.Profile.Record(_batch.Rows, took);
             seat.Rule.Observe(_batch.Count, took);

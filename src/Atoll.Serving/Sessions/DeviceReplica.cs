@@ -29,7 +29,7 @@ internal sealed class DeviceReplica : IReplica
         Sizes = _isBatched ? BatchSizes.UpTo(Math.Max(1, source.Configuration.MaxBatchSize)) : [1];
     }
 
-    public IReadOnlyList<int> Sizes { get; }
+    public IReadOnlyList<int> Sizes { get; private set; }
 
     public long MemoryBytes => _client.MemoryInUseBytes;
 
@@ -41,8 +41,8 @@ internal sealed class DeviceReplica : IReplica
         {
             var own = source.Configuration.Class;
             var other = own == WorkClass.RealTime ? WorkClass.BestEffort : WorkClass.RealTime;
-            await replica.PrepareAsync(own, replica.Sizes, cancellation);
-            await replica.PrepareAsync(other, [1], cancellation);
+            await replica.PrepareAsync(own, cancellation);
+            await replica.PrepareAsync(other, 1, 1, cancellation);
             return replica;
         }
         catch
@@ -103,15 +103,39 @@ internal sealed class DeviceReplica : IReplica
             $"programs for {Sizes[slots.Length - 1]} at most");
     }
 
-    private async Task PrepareAsync(WorkClass workClass, IReadOnlyList<int> sizes, CancellationToken cancellation)
+    /// <summary>Every batch size that is worth it.</summary>
+    private async Task PrepareAsync(WorkClass workClass, CancellationToken cancellation)
     {
-        foreach (var size in sizes)
+        var preparation = new BatchPreparation(_source.Configuration, _device.MemoryBytes);
+        var wanted = Sizes;
+        for (var i = 0; i < wanted.Count && preparation.Goes(wanted[i]); i++)
         {
-            cancellation.ThrowIfCancellationRequested();
-            var slot = new InstanceSlot(_model, _client);
-            _slots[(int)workClass] = [.. _slots[(int)workClass], slot];
-            slot.Prepare(_isBatched ? [.. _model.Inputs.Select(input => Sized(input.Shape, size))] : null);
-            RequireRows(slot, size);
+            var before = _client.MemoryInUseBytes;
+            var took = await PrepareAsync(
+                workClass, wanted[i], BatchPreparation.RunsOf(wanted[i]), cancellation);
+            preparation.Ran(wanted[i], took, _client.MemoryInUseBytes - before);
+        }
+
+        Sizes = [.. wanted.Take(_slots[(int)workClass].Length)];
+        if (preparation.Limit is { } limit)
+        {
+            _source.OnLimited?.Invoke(limit);
+        }
+    }
+
+    /// <summary>The shortest of the runs of a new program of this size.</summary>
+    private async Task<TimeSpan> PrepareAsync(
+        WorkClass workClass, int size, int runs, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        var slot = new InstanceSlot(_model, _client);
+        _slots[(int)workClass] = [.. _slots[(int)workClass], slot];
+        slot.Prepare(_isBatched ? [.. _model.Inputs.Select(input => Sized(input.Shape, size))] : null);
+        RequireRows(slot, size);
+        var shortest = TimeSpan.MaxValue;
+        for (var run = 0; run < runs; run++)
+        {
+            var start = _device.Clock.GetTimestamp();
             var outcome = await slot.RunAsync(
                 _streams.For(WorkClass.BestEffort, _source.Configuration.Priority), 0, cancellation);
             if (outcome.Status != InferenceStatus.Completed)
@@ -119,7 +143,12 @@ internal sealed class DeviceReplica : IReplica
                 throw new ModelException(ModelError.InvalidGraph,
                     $"the first run of model '{_source.Source.Name}' with a batch of {size} failed: {outcome.Reason}");
             }
+
+            var took = _device.Clock.GetElapsedTime(start);
+            shortest = took < shortest ? took : shortest;
         }
+
+        return shortest;
     }
 
     private void RequireRows(InstanceSlot slot, int size)

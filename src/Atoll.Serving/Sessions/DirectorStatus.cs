@@ -34,6 +34,9 @@ public sealed record CountStatus
     };
 }
 
+/// <summary>So many batches had so many rows; beyond 64 rows, up to so many.</summary>
+public readonly record struct BatchCount(int Rows, long Count);
+
 /// <summary>One live session.</summary>
 public sealed record SessionStatus
 {
@@ -61,13 +64,16 @@ public sealed record SessionStatus
     /// <summary>Requests that wait.</summary>
     public required int Depth { get; init; }
 
-    /// <summary>Batches by their number of requests; index 0 is unused.</summary>
-    public required IReadOnlyList<long> Batches { get; init; }
+    /// <summary>Batches by their number of rows.</summary>
+    public required IReadOnlyList<BatchCount> Batches { get; init; }
 
     public required IReadOnlyList<SeatStatus> Seats { get; init; }
 
     /// <summary>Why the plan serves only a part; null when it serves all.</summary>
     public required string? Shortage { get; init; }
+
+    /// <summary>Why batches are smaller than the configuration allows; null when they are not.</summary>
+    public required string? BatchLimit { get; init; }
 
     /// <summary>What the model runs together with models that begin alike; null when it runs by itself.</summary>
     public required string? Prefix { get; init; }

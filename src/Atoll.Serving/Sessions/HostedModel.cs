@@ -91,7 +91,7 @@ internal sealed class HostedModel
     public bool IsStarved()
     {
         var given = _sessions.Sum(session => session.Counts.Dropped + session.Counts.Refused);
-        var ran = _sessions.Sum(session => session.Counts.Batches.Sum());
+        var ran = _sessions.Sum(session => session.Counts.Ran);
         RanNothing = ran == _ran;
         var isStarved = given > _givenUp && RanNothing;
         (_givenUp, _ran) = (given, ran);
@@ -135,6 +135,7 @@ internal sealed class HostedModel
             QueueCapacity = configuration.QueueCapacity,
             IsBatched = IsBatched,
             MaxBatch = isOwn && IsBatched ? Math.Max(1, configuration.MaxBatchSize) : 1,
+            MaxRows = IsBatched ? Math.Max(1, configuration.MaxBatchSize) : 1,
             Pinned = configuration.Devices,
         };
     }

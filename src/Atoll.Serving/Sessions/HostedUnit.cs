@@ -36,13 +36,16 @@ internal sealed class HostedUnit(
     /// <summary>Bytes that it takes on a device.</summary>
     public long MemoryBytes { get; set; }
 
+    /// <summary>Why larger batches were not prepared where it was loaded last; null when all were.</summary>
+    public string? BatchLimit { get; private set; }
+
     /// <summary>Bytes of all weights, before packing.</summary>
     public long WeightBytes => Shared is null
         ? members[0].Whole.WeightBytes
         : Shared.Prefix.WeightBytes + Shared.Suffixes.Sum(suffix => suffix.Program?.WeightBytes ?? 0);
 
     /// <summary>What a backend loads; compiled now if need be.</summary>
-    public ReplicaSource Source => programs.Source(configuration);
+    public ReplicaSource Source => programs.Source(configuration) with { OnLimited = why => BatchLimit = why };
 
     /// <summary>Whether it serves a model that is not being taken away.</summary>
     public bool IsInService => members.Any(model => model.Unit == this && !model.HasLeft);

@@ -14,7 +14,10 @@ public interface IBackend : IAsyncDisposable
     /// <summary>Most bytes that all replicas together may take.</summary>
     long MemoryBytes { get; }
 
-    /// <summary>Makes the model ready to run: weights there, programs built, each batch size run once.</summary>
+    /// <summary>
+    /// Makes the model ready to run: weights there, programs built, each batch size run once. Batch sizes that are not
+    /// worth it may be left out; larger requests then run in parts.
+    /// </summary>
     /// <exception cref="DeviceException">It does not fit beside what is loaded.</exception>
     /// <exception cref="ModelException">It cannot be compiled, or its first run failed.</exception>
     Task<IReplica> LoadAsync(ReplicaSource source, CancellationToken cancellationToken);
@@ -56,6 +59,9 @@ public sealed record ReplicaSource(ModelSource Source, ModelConfiguration Config
 
     /// <summary>Null for a model by itself.</summary>
     public PrefixPrograms? Shared { get; init; }
+
+    /// <summary>Told why batches as large as the configuration allows were not prepared.</summary>
+    public Action<string>? OnLimited { get; init; }
 
     /// <summary>All that is compiled for it, each once.</summary>
     public IReadOnlyList<CompiledModel> Programs => Shared is null

@@ -20,6 +20,9 @@ internal sealed class LaneSeat(SessionGroup group, DeviceLane lane, Resident res
 
     public LiveProfile Profile => resident.Profile;
 
+    /// <summary>Rows that one batch may have here.</summary>
+    public int MaxRows => Math.Min(group.MaxRows, resident.Replica.Sizes[^1]);
+
     public required IBatchRule Rule { get; init; }
 
     /// <summary>Batch size that the plan gives.</summary>

@@ -82,6 +82,19 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
 
     public void SetOutput(int output, ReadOnlySpan<long> shape, bool isBatched, ReadOnlySpan<byte> data)
     {
+        data.CopyTo(Room(output, shape, isBatched, data.Length));
+    }
+
+    /// <summary>Some rows of an output, of a request that runs in parts.</summary>
+    public void SetRows(
+        int output, ReadOnlySpan<long> shape, (int First, int Count) rows, ReadOnlySpan<byte> data)
+    {
+        var row = data.Length / rows.Count;
+        data.CopyTo(Room(output, shape, isBatched: true, checked(row * Rows))[(rows.First * row)..]);
+    }
+
+    private Span<byte> Room(int output, ReadOnlySpan<long> shape, bool isBatched, int length)
+    {
         while (_shapes.Length <= output)
         {
             _shapes = [.. _shapes, []];
@@ -100,13 +113,13 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
             _shapes[output][0] = Rows;
         }
 
-        if (_data[output].Length < data.Length)
+        if (_data[output].Length < length)
         {
-            _data[output] = new byte[data.Length];
+            _data[output] = new byte[length];
         }
 
-        data.CopyTo(_data[output]);
-        _lengths[output] = data.Length;
+        _lengths[output] = length;
+        return _data[output].AsSpan(0, length);
     }
 
     public void End(InferenceStatus status, string? reason = null, InferenceTiming timing = default)

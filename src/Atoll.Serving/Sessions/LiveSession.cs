@@ -326,7 +326,7 @@ internal sealed class LiveSession
         lock (_lock)
         {
             Rate.Count(now);
-            if (rows < 1 || rows > Options.MaxBatch)
+            if (rows < 1 || rows > Options.MaxRows)
             {
                 Counts.Refuse();
                 return new InferenceOutcome(InferenceStatus.Rejected, null, RowFault(rows));
@@ -373,7 +373,7 @@ internal sealed class LiveSession
 
     private string RowFault(int rows) => rows < 0
         ? "the first dimensions of the inputs differ"
-        : $"the first dimension is {rows}; 1 to {Options.MaxBatch} are possible (setting max_batch_size of " +
+        : $"the first dimension is {rows}; 1 to {Options.MaxRows} are possible (setting max_batch_size of " +
             $"config.json)";
 
     private (TimeSpan Arrival, TimeSpan Deadline) Times(InferenceRequest request, TimeSpan now)

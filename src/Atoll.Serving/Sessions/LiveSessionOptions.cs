@@ -30,8 +30,11 @@ internal sealed record LiveSessionOptions
     /// <summary>The first dimension of inputs and outputs counts rows.</summary>
     public bool IsBatched { get; init; }
 
-    /// <summary>Rows that one batch, and so one request, may have.</summary>
+    /// <summary>Rows that one batch may have.</summary>
     public int MaxBatch { get; init; } = 1;
+
+    /// <summary>Rows that one request may have; more than a batch holds run in parts.</summary>
+    public int MaxRows { get; init; } = 1;
 
     /// <summary>Names of the devices that may run it; empty: the planner chooses.</summary>
     public IReadOnlyList<string> Pinned { get; init; } = [];

@@ -101,7 +101,12 @@ internal sealed class PrefixGroups(double leastShare)
                     member, model, graph => Rent($"{prefix.Fingerprint} {member.Fingerprint}", graph)))]);
             var earlier = members.Select(model => model.Unit).FirstOrDefault(unit => unit.Name == name);
             return new HostedUnit(
-                name, members, members[0].Configuration with { MaxBatchSize = rows },
+                name, members,
+                members[0].Configuration with
+                {
+                    MaxBatchSize = rows,
+                    ObjectiveMs = members.Max(model => model.Configuration.ObjectiveMs),
+                },
                 new UnitPrograms(new ModelSource(name, "1", name, null), null, programs, () => Return(rented)))
             {
                 Earlier = earlier,

@@ -27,7 +27,7 @@ internal sealed class PrefixReplica : IReplica
         Sizes = BatchSizes.UpTo(Math.Max(1, source.Configuration.MaxBatchSize));
     }
 
-    public IReadOnlyList<int> Sizes { get; }
+    public IReadOnlyList<int> Sizes { get; private set; }
 
     /// <summary>The weights of the prefix count once, whatever the number of models.</summary>
     public long MemoryBytes => _slots.Sum(slots => slots?.OwnBytes ?? 0) +
@@ -41,8 +41,8 @@ internal sealed class PrefixReplica : IReplica
         {
             var own = source.Configuration.Class;
             var other = own == WorkClass.RealTime ? WorkClass.BestEffort : WorkClass.RealTime;
-            await replica.PrepareAsync(own, replica.Sizes, cancellation);
-            await replica.PrepareAsync(other, [1], cancellation);
+            await replica.PrepareAsync(own, cancellation);
+            await replica.PrepareAsync(other, [1], null, cancellation);
             return replica;
         }
         catch
@@ -107,13 +107,43 @@ internal sealed class PrefixReplica : IReplica
         return ValueTask.CompletedTask;
     }
 
-    private async Task PrepareAsync(WorkClass workClass, IReadOnlyList<int> sizes, CancellationToken cancellation)
+    /// <summary>Every batch size that is worth it.</summary>
+    private async Task PrepareAsync(WorkClass workClass, CancellationToken cancellation)
+    {
+        var preparation = new BatchPreparation(_source.Configuration, _device.MemoryBytes);
+        await PrepareAsync(workClass, Sizes, preparation, cancellation);
+        Sizes = _slots[(int)workClass]!.Sizes;
+        if (preparation.Limit is { } limit)
+        {
+            _source.OnLimited?.Invoke(limit);
+        }
+    }
+
+    private async Task PrepareAsync(
+        WorkClass workClass, IReadOnlyList<int> sizes, BatchPreparation? preparation, CancellationToken cancellation)
     {
         var slots = _slots[(int)workClass] = new PrefixSlots(_programs, _client);
-        slots.Prepare(sizes);
-        foreach (var slot in slots.All)
+        for (var i = 0; i < sizes.Count && preparation?.Goes(sizes[i]) != false; i++)
+        {
+            var before = slots.OwnBytes;
+            var took = TimeSpan.Zero;
+            foreach (var slot in slots.Prepare(sizes[i]))
+            {
+                took += await RunAsync(slot, BatchPreparation.RunsOf(sizes[i]), cancellation);
+            }
+
+            preparation?.Ran(sizes[i], took, slots.OwnBytes - before);
+        }
+    }
+
+    /// <summary>The shortest of the runs.</summary>
+    private async Task<TimeSpan> RunAsync(InstanceSlot slot, int runs, CancellationToken cancellation)
+    {
+        var shortest = TimeSpan.MaxValue;
+        for (var run = 0; run < runs; run++)
         {
             cancellation.ThrowIfCancellationRequested();
+            var start = _device.Clock.GetTimestamp();
             var outcome = await slot.RunAsync(
                 _streams.For(WorkClass.BestEffort, _source.Configuration.Priority), 0, cancellation);
             if (outcome.Status != InferenceStatus.Completed)
@@ -121,6 +151,11 @@ internal sealed class PrefixReplica : IReplica
                 throw new ModelException(ModelError.InvalidGraph,
                     $"the first run of '{_source.Source.Name}' failed: {outcome.Reason}");
             }
+
+            var took = _device.Clock.GetElapsedTime(start);
+            shortest = took < shortest ? took : shortest;
         }
+
+        return shortest;
     }
 }

@@ -19,29 +19,35 @@ internal sealed class PrefixSlots(PrefixPrograms programs, DeviceClient client) 
     /// <summary>Bytes of inputs, outputs and intermediate results of all programs.</summary>
     public long OwnBytes { get; private set; }
 
+    /// <summary>Batch sizes that are prepared, ascending.</summary>
+    public IReadOnlyList<int> Sizes => _sizes;
+
+    /// <summary>
+    /// Makes the programs of the next larger size, of the prefix and of those models that take batches of it; larger
+    /// batches of the others never come. Answers what was made.
+    /// </summary>
     /// <exception cref="ModelException">A value where the models part does not have a row for each row of the batch.
     /// </exception>
-    public void Prepare(IReadOnlyList<int> sizes)
+    public IReadOnlyList<InstanceSlot> Prepare(int size)
     {
-        _sizes = [.. sizes];
-        foreach (var size in sizes)
+        var made = new List<InstanceSlot> { new(programs.Prefix, client) };
+        _prefixes.Add(made[0]);
+        Prepare(made[0], programs.Prefix, [.. programs.Prefix.Inputs.Select(input => Sized(input.Shape, size))]);
+        RequireRows(made[0], size);
+        foreach (var suffix in Suffixes.Where(suffix => suffix.Suffix.Program is not null))
         {
-            var slot = new InstanceSlot(programs.Prefix, client);
-            _prefixes.Add(slot);
-            Prepare(slot, programs.Prefix, [.. programs.Prefix.Inputs.Select(input => Sized(input.Shape, size))]);
-            RequireRows(slot, size);
-        }
-
-        foreach (var suffix in Suffixes)
-        {
-            if (suffix.Suffix.Program is { } program)
+            // A model's largest batch need not be among the sizes of the group.
+            var own = Math.Min(size, suffix.Suffix.MaxBatch);
+            if (suffix.Largest < own)
             {
-                foreach (var size in BatchSizes.UpTo(Math.Min(suffix.Suffix.MaxBatch, sizes[^1])))
-                {
-                    Prepare(suffix.Add(program, client, size), program, ShapesOf(suffix.Suffix, size));
-                }
+                var slot = suffix.Add(suffix.Suffix.Program!, client, own);
+                made.Add(slot);
+                Prepare(slot, suffix.Suffix.Program!, ShapesOf(suffix.Suffix, own));
             }
         }
+
+        _sizes = [.. _sizes, size];
+        return made;
     }
 
     public InstanceSlot PrefixFor(int rows) => _prefixes[Array.FindIndex(_sizes, size => size >= rows)];
@@ -116,6 +122,9 @@ internal sealed class SuffixSlots(PrefixSuffix suffix)
     public SuffixBatch Batch { get; } = new(suffix);
 
     public IEnumerable<InstanceSlot> Slots => _slots.Select(pair => pair.Slot);
+
+    /// <summary>The largest batch size that has a program; 0 while none has.</summary>
+    public int Largest => _slots.Count > 0 ? _slots[^1].Size : 0;
 
     public InstanceSlot Add(CompiledModel program, DeviceClient client, int size)
     {

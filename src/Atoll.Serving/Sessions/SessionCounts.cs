@@ -4,9 +4,14 @@ namespace Atoll.Serving;
 /// What became of a session's requests. Written under the session's lock, read by anyone: each number is read whole,
 /// the sum of several may be one request apart.
 /// </summary>
-internal sealed class SessionCounts(int maxBatch)
+internal sealed class SessionCounts
 {
-    private readonly long[] _batches = new long[maxBatch + 1];
+    /// <summary>Batches up to this are counted by each number of rows, larger ones by the next size of a program.
+    /// </summary>
+    private const int CountedSingly = 64;
+
+    private readonly int[] _sizes;
+    private readonly long[] _batches;
     private long _arrived;
     private long _good;
     private long _late;
@@ -14,6 +19,14 @@ internal sealed class SessionCounts(int maxBatch)
     private long _refused;
     private long _cancelled;
     private long _failed;
+
+    /// <param name="maxBatch">Rows that a batch may have.</param>
+    public SessionCounts(int maxBatch)
+    {
+        _sizes = [.. Enumerable.Range(1, Math.Min(CountedSingly, maxBatch)),
+            .. BatchSizes.UpTo(maxBatch).Where(size => size > CountedSingly)];
+        _batches = new long[_sizes.Length];
+    }
 
     /// <summary>All requests that came, refused ones too.</summary>
     public long Arrived => Interlocked.Read(ref _arrived);
@@ -35,8 +48,12 @@ internal sealed class SessionCounts(int maxBatch)
 
     public long Failed => Interlocked.Read(ref _failed);
 
-    /// <summary>How many batches ran with each number of requests; index 0 is unused.</summary>
-    public IReadOnlyList<long> Batches => _batches;
+    /// <summary>All batches that ran.</summary>
+    public long Ran => _batches.Sum();
+
+    /// <summary>How many batches ran with each number of rows, those that ran at all.</summary>
+    public IReadOnlyList<BatchCount> Batches =>
+        [.. _sizes.Zip(_batches, (rows, count) => new BatchCount(rows, count)).Where(batch => batch.Count > 0)];
 
     public void Arrive() => Interlocked.Increment(ref _arrived);
 
@@ -44,7 +61,11 @@ internal sealed class SessionCounts(int maxBatch)
 
     public void Drop() => Interlocked.Increment(ref _dropped);
 
-    public void Batch(int requests) => Interlocked.Increment(ref _batches[requests]);
+    public void Batch(int rows)
+    {
+        var place = Array.BinarySearch(_sizes, rows);
+        Interlocked.Increment(ref _batches[Math.Min(place < 0 ? ~place : place, _batches.Length - 1)]);
+    }
 
     public void End(InferenceStatus status, bool inTime)
     {

@@ -172,6 +172,11 @@ public sealed partial class SessionDirector : IAsyncDisposable
             throw;
         }
 
+        if (model.Unit.BatchLimit is { } limit)
+        {
+            LogBatchLimit(model.Unit.Name, model.Unit.Configuration.MaxBatchSize, limit);
+        }
+
         return new SessionModel(this, model);
     }
 
@@ -317,79 +322,14 @@ public sealed partial class SessionDirector : IAsyncDisposable
         }
     }
 
-    // Runs by itself: it answers for its own faults.
-    private void StartLoad(HostedModel model) => _ = LoadOnDemandAsync(model);
-
-    /// <summary>
-    /// A request waits for a model that is loaded nowhere: loads it where most memory is free, in place of idle models.
-    /// </summary>
-    private async Task LoadOnDemandAsync(HostedModel model)
-    {
-        // Who comes while a load ends finds it under way and starts none: so it is looked once more after each.
-        while (model.IsAwaited && model.TryBeginLoad())
-        {
-            try
-            {
-                await LoadAwaitedAsync(model);
-            }
-            catch (Exception e) when (e is DeviceException or ModelException or ServingException)
-            {
-                foreach (var session in model.Sessions.Where(session => session.IsUnserved))
-                {
-                    session.Abandon($"model '{model.Name}' could not be loaded: {e.Message}");
-                }
-
-                LogPlanFailed(e.Message);
-            }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-            {
-                return;
-            }
-            finally
-            {
-                model.EndLoad();
-            }
-        }
-    }
-
-    private async Task LoadAwaitedAsync(HostedModel model)
-    {
-        await _planning.WaitAsync(_stopping.Token);
-        try
-        {
-            if (!Models.Contains(model))
-            {
-                throw new ServingException(ServingError.ModelNotServable, $"model '{model.Name}' is unloaded");
-            }
-
-            var unit = model.Unit;
-            var device = _devices.Where(device => SessionPlanning.MayRun(unit, device))
-                .MaxBy(device => device.Backend.MemoryBytes - device.MemoryInUseBytes)!;
-            try
-            {
-                await device.RequireAsync(unit, other => other.IsIdle, _stopping.Token);
-            }
-            finally
-            {
-                // Also where it failed: models that were evicted for it have no seats any more.
-                _plans.PutInForce(_plans.Current, Models);
-            }
-
-            if (model.IsAwaited)
-            {
-                throw new ServingException(ServingError.ModelNotServable,
-                    $"beside what is promised on '{device.Name}' its batches take too long");
-            }
-        }
-        finally
-        {
-            _planning.Release();
-        }
-    }
-
     [LoggerMessage(EventId = 30, Level = LogLevel.Debug,
         Message = "Planned, because {Why}: {Devices} devices in use, {Moves} moves, {Unplaced} sessions short")]
     private partial void LogPlanned(string why, int devices, int moves, int unplaced);
+
+    [LoggerMessage(EventId = 34, Level = LogLevel.Warning,
+        Message = "Model {Name} gets smaller batches than {Rows} rows (setting max_batch_size), and larger requests " +
+            "run in parts: {Reason}")]
+    private partial void LogBatchLimit(string name, int rows, string reason);
 
     [LoggerMessage(EventId = 31, Level = LogLevel.Warning, Message = "The plan could not be carried out: {Reason}")]
     private partial void LogPlanFailed(string reason);

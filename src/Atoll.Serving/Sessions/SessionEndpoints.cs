@@ -44,17 +44,15 @@ internal static class SessionEndpoints
         Write(json, session.Counts);
         json.WriteNumber("waiting"u8, session.Depth);
         json.WriteStartObject("batches"u8);
-        for (var size = 1; size < session.Batches.Count; size++)
+        foreach (var (rows, count) in session.Batches)
         {
-            if (session.Batches[size] > 0)
-            {
-                json.WriteNumber($"{size}", session.Batches[size]);
-            }
+            json.WriteNumber($"{rows}", count);
         }
 
         json.WriteEndObject();
         Array(json, "devices"u8, session.Seats, Write);
         json.WriteString("shortage"u8, session.Shortage);
+        json.WriteString("batch_limit"u8, session.BatchLimit);
         json.WriteString("prefix"u8, session.Prefix);
     }
 

@@ -120,7 +120,7 @@ internal sealed class SessionGroup
                 SessionOf(dropped).Drop_NeedsLock(dropped);
             }
 
-            var most = Math.Min(MaxRows, seat.Profile.ForDispatch.MaxBatch);
+            var most = seat.MaxRows;
             foreach (var taken in take.Batch)
             {
                 var session = SessionOf(taken);
@@ -144,15 +144,15 @@ internal sealed class SessionGroup
     {
         for (var i = 0; i < _sessions.Length; i++)
         {
-            var requests = 0;
+            var rows = 0;
             foreach (var live in batch.Requests)
             {
-                requests += live.Member == _members[i] && live.Session == _sessions[i] ? 1 : 0;
+                rows += live.Session == _sessions[i] ? live.Rows : 0;
             }
 
-            if (requests > 0)
+            if (rows > 0)
             {
-                _sessions[i].Counts.Batch(requests);
+                _sessions[i].Counts.Batch(rows);
             }
         }
     }

@@ -58,17 +58,13 @@ internal static class SessionMetrics
 
     private static void WriteBatches(PrometheusText text, DirectorStatus status)
     {
-        text.Describe("atoll_session_batches_total", "counter", "Batches of a session by their number of requests.");
+        text.Describe("atoll_session_batches_total", "counter", "Batches of a session by their number of rows.");
         foreach (var session in status.Sessions)
         {
-            for (var size = 1; size < session.Batches.Count; size++)
+            foreach (var (rows, count) in session.Batches)
             {
-                if (session.Batches[size] > 0)
-                {
-                    text.Sample("atoll_session_batches_total",
-                        PrometheusText.Labels(("session", session.Name), ("requests", $"{size}")),
-                        session.Batches[size]);
-                }
+                text.Sample("atoll_session_batches_total",
+                    PrometheusText.Labels(("session", session.Name), ("rows", $"{rows}")), count);
             }
         }
     }

@@ -23,9 +23,10 @@ internal static class StatusReading
         Goodput = session.Goodput,
         Counts = CountStatus.Of(session.Counts),
         Depth = session.Depth,
-        Batches = [.. session.Counts.Batches],
+        Batches = session.Counts.Batches,
         Seats = [.. session.Seats.Select(Of)],
         Shortage = session.Shortage,
+        BatchLimit = model.Unit.BatchLimit,
         Prefix = model.Unit.Shared is null ? null : model.Unit.Name,
     };
 

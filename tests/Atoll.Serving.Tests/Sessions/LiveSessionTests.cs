@@ -20,7 +20,7 @@ public sealed class LiveSessionTests
         Assert.Equal([3, 3], SessionBench.Take(await rest[1]));
         Assert.Equal([4], SessionBench.Take(await rest[2]));
         Assert.Equal<byte[]>([[1], [2, 3, 4]], device.Batches);
-        Assert.Equal(1, bench.Session.Counts.Batches[3]);
+        Assert.Equal([new BatchCount(1, 1), new BatchCount(4, 1)], bench.Session.Counts.Batches);
         Assert.Equal(4, bench.Session.Counts.Good);
     }
 
@@ -38,6 +38,41 @@ public sealed class LiveSessionTests
 
         await Task.WhenAll([first, .. rest]);
         Assert.Equal<byte[]>([[1], [2], [3]], device.Batches);
+    }
+
+    [Fact]
+    public async Task A_request_of_more_rows_than_the_largest_program_runs_in_parts()
+    {
+        using var bench = new SessionBench(SessionBench.Options() with { MaxRows = 50 });
+        var device = bench.AddDevice();
+        var first = bench.InferAsync(1);
+        Task<InferenceOutcome>[] rest = [bench.InferAsync(2, rows: 19), bench.InferAsync(3)];
+
+        device.EndOne();
+        device.EndOne();
+        device.EndOne();
+        device.EndOne();
+        device.EndOne();
+
+        await first;
+        Assert.Equal(Enumerable.Repeat((byte)2, 19), SessionBench.Take(await rest[0]));
+        Assert.Equal([3], SessionBench.Take(await rest[1]));
+        Assert.Equal<byte[]>([[1], [2], [2], [2], [3]], device.Batches);
+        Assert.Equal([new BatchCount(1, 2), new BatchCount(8, 1)], bench.Session.Counts.Batches);
+    }
+
+    [Fact]
+    public async Task The_parts_of_a_request_end_with_the_first_that_fails()
+    {
+        using var bench = new SessionBench(SessionBench.Options() with { MaxRows = 50 });
+        var device = bench.AddDevice();
+        var request = bench.InferAsync(2, rows: 19);
+
+        device.EndOne();
+        device.EndOne(InferenceStatus.Rejected);
+
+        Assert.Equal(InferenceStatus.Rejected, (await request).Status);
+        Assert.Equal<byte[]>([[2], [2]], device.Batches);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Atoll.Devices;
 using Atoll.Models;
@@ -40,10 +41,45 @@ public sealed class SessionServingTests : IDisposable
             Assert.True(Distance(alone[0], alone[1]) > 1e-2, "the requests are too alike to be told apart");
             var session = served.Director.Status.Sessions[0];
             Assert.Equal(72, session.Counts.Good);
-            Assert.Equal(72, session.Batches.Select((count, size) => count * size).Sum());
+            Assert.Equal(72, session.Batches.Sum(batch => batch.Rows * batch.Count));
         }
 
         Assert.Equal(0, device.MemoryInUseBytes);
+    }
+
+    [Fact]
+    public async Task A_model_that_may_get_huge_batches_is_prepared_for_useful_ones_and_takes_the_rest_in_parts()
+    {
+        const int Rows = 600;
+        Create("net", """{"class":"real_time","max_batch_size":65536}""");
+        using var device = new CpuDevice(new CpuDeviceOptions { MemoryBytes = 64 << 20 });
+        await using var director = new SessionDirector(
+            [new DeviceBackend(device)], new SessionDirectorOptions(), device.Clock, NullLoggerFactory.Instance);
+        var source = ModelSource.Find(_folder.FullName).Single();
+        await using var model = await director.LoadAsync(
+            source, ModelConfiguration.Read(source.ConfigurationPath!, new()), new ModelLimits(), Token);
+        var data = new byte[Rows * 3 * 32 * 32 * sizeof(float)];
+        MemoryMarshal.Cast<byte, float>(data.AsSpan()).Fill(0.25f);
+        var request = new InferenceRequest
+        {
+            Inputs = [new InputTensor([Rows, 3, 32, 32], data)],
+            Class = WorkClass.RealTime,
+        };
+        request.Outputs.Add(new OutputRequest(0, Binary: true));
+
+        var outcome = await model.InferAsync(request, Token);
+
+        using var outputs = outcome.Outputs!;
+        Assert.Equal(Rows, outputs.Shape(0)[0]);
+        var answers = MemoryMarshal.Cast<byte, float>(outputs.Data(0));
+        var classes = answers.Length / Rows;
+        for (var i = 0; i < answers.Length; i++)
+        {
+            Assert.Equal(answers[i % classes], answers[i], 1e-3);
+        }
+
+        Assert.NotNull(director.Status.Sessions[0].BatchLimit);
+        Assert.InRange(device.MemoryInUseBytes, 1, (64 << 20) / 2);
     }
 
     [Fact]

@@ -182,10 +182,11 @@ internal sealed class ServingBench : IAsyncDisposable
         {
             var then = before.Sessions.First(session => session.Name == name).Batches;
             var now = after.Sessions.First(session => session.Name == name).Batches;
-            for (var size = 1; size < now.Count; size++)
+            foreach (var (rows, count) in now)
             {
-                batches += now[size] - then[size];
-                requests += size * (now[size] - then[size]);
+                var ran = count - then.FirstOrDefault(batch => batch.Rows == rows).Count;
+                batches += ran;
+                requests += rows * ran;
             }
         }
 

@@ -9,6 +9,21 @@ public sealed class BatchTake
     /// <summary>Run together, in order of deadline; empty when nothing should start now.</summary>
     public List<QueuedRequest> Batch { get; } = [];
 
+    /// <summary>Rows of the batch.</summary>
+    public int Rows
+    {
+        get
+        {
+            var rows = 0;
+            foreach (var request in Batch)
+            {
+                rows += request.Rows;
+            }
+
+            return rows;
+        }
+    }
+
     /// <summary>Given up: they could not be answered in time, or only at the cost of more others.</summary>
     public List<QueuedRequest> Dropped { get; } = [];
 

@@ -76,7 +76,7 @@ internal sealed class DeferralForecast
             if (queue.Waiting.TryPeek(out var head))
             {
                 var profile = queue.Profile(queue.Devices[0]);
-                var execution = profile.Latency(Math.Min(queue.Waiting.Count + 1, profile.MaxBatch));
+                var execution = profile.Latency(Math.Min(queue.Waiting.Rows + 1, profile.MaxBatch));
                 _batches[count++] = (head.Deadline - execution - queue.DeferralMargin, execution, queue == own);
             }
         }

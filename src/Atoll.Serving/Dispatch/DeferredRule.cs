@@ -29,8 +29,8 @@ public sealed class DeferredRule : IBatchRule
         }
 
         var batchMax = Math.Min(_batchMax, profile.MaxBatch);
-        var size = Math.Min(Math.Min(batchMax, queue.Count), profile.LargestBatch(head.Deadline - now));
-        if (size < batchMax && size == queue.Count)
+        var size = Math.Min(Math.Min(batchMax, queue.Rows), profile.LargestBatch(head.Deadline - now));
+        if (size < batchMax && size == queue.Rows)
         {
             var last = head.Deadline - profile.Latency(size + 1) - _margin;
             if (now < last)

@@ -161,7 +161,7 @@ public sealed class Dispatcher
         if (_take.Batch.Count > 0)
         {
             SetIdle(device, false);
-            _busyUntil[device] = now + queue.Profile(device).Latency(_take.Batch.Count);
+            _busyUntil[device] = now + queue.Profile(device).LatencyOf(_take.Rows);
             _sink.Start(device, queue, _take.Batch);
         }
     }

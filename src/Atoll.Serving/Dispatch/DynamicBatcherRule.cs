@@ -36,7 +36,7 @@ public sealed class DynamicBatcherRule : IBatchRule
             return;
         }
 
-        var size = Math.Min(Math.Min(_batchMax, profile.MaxBatch), queue.Count);
+        var size = Math.Min(Math.Min(_batchMax, profile.MaxBatch), queue.Rows);
         var preferred = Array.Find(_preferred, candidate => candidate <= size);
         if (size == _batchMax || now >= head.Arrival + _delay)
         {

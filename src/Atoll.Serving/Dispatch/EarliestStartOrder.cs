@@ -17,7 +17,7 @@ public sealed class EarliestStartOrder(int batchMax = BatchProfile.BatchLimit) :
             if (IQueueOrder.IsReady(queue, now) && queue.Waiting.TryPeek(out var head))
             {
                 var profile = queue.Profile(device);
-                var size = Math.Min(Math.Min(queue.Waiting.Count, batchMax), Math.Min(queue.Batch, profile.MaxBatch));
+                var size = Math.Min(Math.Min(queue.Waiting.Rows, batchMax), Math.Min(queue.Batch, profile.MaxBatch));
                 var start = head.Deadline - profile.Latency(Math.Max(1, size));
                 if (start < firstStart)
                 {

@@ -22,21 +22,27 @@ public sealed class EarlyDropRule : IBatchRule
         Slide(queue, now, profile, Batch, take);
     }
 
-    /// <summary>Slides a window of at most <paramref name="window"/> requests over the queue.</summary>
+    /// <summary>
+    /// Slides a window of at most <paramref name="window"/> rows over the queue; a request that is larger is a window of
+    /// its own.
+    /// </summary>
     internal static void Slide(IRequestQueue queue, TimeSpan now, BatchProfile profile, int window, BatchTake take)
     {
-        var size = Math.Min(Math.Min(window, profile.MaxBatch), queue.Count);
+        var size = Math.Min(Math.Min(window, profile.MaxBatch), queue.Rows);
         var finish = size > 0 ? now + profile.Latency(size) : now;
-        while (take.Batch.Count < size && queue.TryDequeue(out var request))
+        var rows = 0;
+        while (rows < size && queue.TryPeek(out var request) && (rows == 0 || rows + request.Rows <= size))
         {
-            if (request.Deadline >= finish)
+            queue.TryDequeue(out request);
+            if (request.Deadline >= (request.Rows > size ? now + profile.LatencyOf(request.Rows) : finish))
             {
                 take.Batch.Add(request);
+                rows += request.Rows;
                 continue;
             }
 
             take.Dropped.Add(request);
-            var left = take.Batch.Count + queue.Count;
+            var left = rows + queue.Rows;
             if (left < size && left > 0)
             {
                 size = left;

@@ -33,9 +33,9 @@ public sealed class GrowingWindowRule : IBatchRule
         take.Clear();
         while (queue.TryPeek(out var head))
         {
-            var planned = queue.Count >= _long ? Overload : Batch;
-            var window = Math.Min(Math.Min(planned, profile.MaxBatch), queue.Count);
-            if (head.Deadline >= now + profile.Latency(window))
+            var planned = queue.Rows >= _long ? Overload : Batch;
+            var window = Math.Min(Math.Min(planned, profile.MaxBatch), queue.Rows);
+            if (head.Deadline >= now + profile.LatencyOf(Math.Max(window, head.Rows)))
             {
                 LazyDropRule.Fill(queue, profile.LargestBatch(head.Deadline - now), take);
                 return;

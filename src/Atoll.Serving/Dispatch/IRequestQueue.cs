@@ -7,6 +7,9 @@ public interface IRequestQueue
 {
     int Count { get; }
 
+    /// <summary>Rows of all that wait: what batch sizes count.</summary>
+    int Rows { get; }
+
     /// <summary>The request with the earliest deadline, left where it is; false when none waits.</summary>
     bool TryPeek(out QueuedRequest request);
 

@@ -16,26 +16,29 @@ public sealed class LazyDropRule(int batch) : IBatchRule
             return;
         }
 
-        var size = Math.Min(Math.Min(batch, profile.LargestBatch(head.Deadline - now)), queue.Count);
+        var size = Math.Min(Math.Min(batch, profile.LargestBatch(head.Deadline - now)), queue.Rows);
         Fill(queue, size, take);
     }
 
     /// <summary>Gives up the heads that would be late even if they ran alone now.</summary>
     internal static void DropHopeless(IRequestQueue queue, TimeSpan now, BatchProfile profile, BatchTake take)
     {
-        var alone = now + profile.Latency(1);
-        while (queue.TryPeek(out var head) && head.Deadline < alone)
+        while (queue.TryPeek(out var head) && head.Deadline < now + profile.LatencyOf(head.Rows))
         {
             queue.TryDequeue(out head);
             take.Dropped.Add(head);
         }
     }
 
-    /// <summary>Takes the first <paramref name="size"/> requests as the batch.</summary>
+    /// <summary>
+    /// Takes what comes first as the batch, up to <paramref name="size"/> rows; a larger request runs alone.
+    /// </summary>
     internal static void Fill(IRequestQueue queue, int size, BatchTake take)
     {
-        while (take.Batch.Count < size && queue.TryDequeue(out var request))
+        for (var rows = 0; rows < size && queue.TryPeek(out var request) &&
+            (rows == 0 || rows + request.Rows <= size); rows += request.Rows)
         {
+            queue.TryDequeue(out request);
             take.Batch.Add(request);
         }
     }

@@ -7,4 +7,5 @@ namespace Atoll.Serving;
 /// <param name="Arrival">When it came.</param>
 /// <param name="Deadline">When its answer must be ready: arrival, plus the objective, plus slack that earlier stages of
 /// a query left.</param>
-public readonly record struct QueuedRequest(long Id, TimeSpan Arrival, TimeSpan Deadline);
+/// <param name="Rows">What it adds to a batch: batch sizes, windows and profiles count rows.</param>
+public readonly record struct QueuedRequest(long Id, TimeSpan Arrival, TimeSpan Deadline, int Rows = 1);

@@ -20,6 +20,8 @@ public sealed class SessionQueue : IRequestQueue
 
     public int Count { get; private set; }
 
+    public int Rows { get; private set; }
+
     /// <summary>False when the queue is full.</summary>
     public bool TryEnqueue(in QueuedRequest request)
     {
@@ -33,6 +35,7 @@ public sealed class SessionQueue : IRequestQueue
             Array.Resize(ref _heap, (int)Math.Min(Capacity, 2L * Count));
         }
 
+        Rows += request.Rows;
         SiftUp(Count++, new Entry(request, _entered++));
         return true;
     }
@@ -75,6 +78,7 @@ public sealed class SessionQueue : IRequestQueue
 
     private void RemoveAt(int index)
     {
+        Rows -= _heap[index].Request.Rows;
         var last = _heap[--Count];
         _heap[Count] = default;
         if (index == Count)

@@ -47,7 +47,7 @@ public sealed record ModelConfiguration
     /// <summary>Every answer within so many milliseconds of arrival; 0 = none promised. Default 0.</summary>
     public double ObjectiveMs { get; init; }
 
-    /// <summary>Requests per second to plan for before any were counted. Default 0.</summary>
+    /// <summary>Rows per second to plan for before any were counted. Default 0.</summary>
     public double ExpectedRate { get; init; }
 
     /// <summary>Names of the devices that may run the model; none: any.</summary>

@@ -12,7 +12,7 @@ atoll.room("sessions", section => {
     return made;
   }
 
-  const titles = ["session", "class", "objective, ms", "rate / s", "expected", "goodput / s", "late", "dropped",
+  const titles = ["session", "class", "objective, ms", "rows / s", "expected", "good rows / s", "late", "dropped",
     "refused", "waiting", "batch sizes"];
   const rows = element("tbody", { id: "session-rows" });
   card("Sessions: what each model promises and keeps", element("table", {},

@@ -71,6 +71,11 @@ public sealed class BatchProfile
     /// <exception cref="ArgumentOutOfRangeException">The batch is not within 1 and <see cref="MaxBatch"/>.</exception>
     public TimeSpan Latency(int batch) => _latency[Checked(batch)];
 
+    /// <summary>Planned execution time of so many rows, in parts where one batch cannot hold them.</summary>
+    public TimeSpan LatencyOf(int rows) => rows <= MaxBatch
+        ? Latency(rows)
+        : (rows / MaxBatch * _latency[MaxBatch]) + (rows % MaxBatch > 0 ? _latency[rows % MaxBatch] : TimeSpan.Zero);
+
     /// <summary>Bytes of device memory of the model with this batch.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The batch is not within 1 and <see cref="MaxBatch"/>.</exception>
     public long Memory(int batch) => _memory[Checked(batch)];

@@ -135,7 +135,7 @@ internal sealed class DeviceLane : IDisposable
         Justification = "The awaiter is consumed once, in Finish: nothing is allocated to wait for it.")]
     private void Start(LaneSeat seat)
     {
-        seat.Spend(_batch.Count);
+        seat.Spend(_batch.Rows);
         seat.Resident.Touch(Uses);
         _batch.Class = Class;
         _batch.Priority = Class == WorkClass.RealTime ? 1 : _batch.Requests[0].Priority;
@@ -191,7 +191,7 @@ internal sealed class DeviceLane : IDisposable
         if (outcome.Status == InferenceStatus.Completed && !IsParted(seat, out _))
         {
             seat.Profile.Record(_batch.Rows, took);
-            seat.Rule.Observe(_batch.Count, took);
+            seat.Rule.Observe(_batch.Rows, took);
         }
 
         Answer(outcome);

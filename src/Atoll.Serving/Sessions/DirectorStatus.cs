@@ -51,12 +51,13 @@ public sealed record SessionStatus
 
     public required bool IsPlanned { get; init; }
 
+    /// <summary>Rows per second that were promised.</summary>
     public required double ExpectedRate { get; init; }
 
-    /// <summary>Requests per second that come.</summary>
+    /// <summary>Rows per second that come.</summary>
     public required double Rate { get; init; }
 
-    /// <summary>Requests per second that are answered in time.</summary>
+    /// <summary>Rows per second that are answered in time.</summary>
     public required double Goodput { get; init; }
 
     public required CountStatus Counts { get; init; }
@@ -79,7 +80,7 @@ public sealed record SessionStatus
     public required string? Prefix { get; init; }
 }
 
-/// <summary>A session's place on a device.</summary>
+/// <summary>A session's place on a device; batch and rate in rows.</summary>
 public sealed record SeatStatus(
     string Device, string Session, int Batch, double Rate, TimeSpan Execution, TimeSpan WorstLatency, string Why);
 

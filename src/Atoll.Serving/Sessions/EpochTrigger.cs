@@ -1,7 +1,9 @@
 namespace Atoll.Serving;
 
-/// <summary>What a session was planned for and what came in the last tick, in requests per second.</summary>
-internal readonly record struct SessionLoad(double Planned, double Recent);
+/// <summary>
+/// What a session was planned for and what came in the last tick, in rows per second, and the rows of one request.
+/// </summary>
+internal readonly record struct SessionLoad(double Planned, double Recent, double RowsEach = 1);
 
 /// <summary>
 /// Says when to plan anew: at the end of an epoch, or early when a session's load leaves what was planned for it. A
@@ -38,7 +40,7 @@ internal sealed class EpochTrigger(SessionDirectorOptions options)
     private bool IsBeyond(SessionLoad load)
     {
         var expected = load.Planned * options.Tick.TotalSeconds;
-        var bound = (Above * expected) + (Chance * Math.Sqrt(Math.Max(1, expected)));
+        var bound = (Above * expected) + (Chance * Math.Sqrt(load.RowsEach * Math.Max(load.RowsEach, expected)));
         return load.Recent * options.Tick.TotalSeconds > bound;
     }
 }

@@ -25,10 +25,10 @@ internal sealed class LaneSeat(SessionGroup group, DeviceLane lane, Resident res
 
     public required IBatchRule Rule { get; init; }
 
-    /// <summary>Batch size that the plan gives.</summary>
+    /// <summary>Batch size that the plan gives, in rows.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>Requests per second that the plan promises here; 0 = no promise, takes what is left.</summary>
+    /// <summary>Rows per second that the plan promises here; 0 = no promise, takes what is left.</summary>
     public required double Rate { get; init; }
 
     /// <summary>Planned time from arrival to answer at worst; zero where there is no plan.</summary>
@@ -47,7 +47,7 @@ internal sealed class LaneSeat(SessionGroup group, DeviceLane lane, Resident res
         return _credit >= Math.Min(waiting, Batch);
     }
 
-    public void Spend(int requests) => _credit = Math.Max(0, _credit - requests);
+    public void Spend(int rows) => _credit = Math.Max(0, _credit - rows);
 
     public static string WhyLate(LiveRequest live)
     {

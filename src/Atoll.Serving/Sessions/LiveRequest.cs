@@ -53,7 +53,7 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
 
     public InputTensor[] Inputs => _request!.Inputs;
 
-    public QueuedRequest Queued => new(Id, Arrival, Deadline);
+    public QueuedRequest Queued => new(Id, Arrival, Deadline, Rows);
 
     public ValueTask<InferenceOutcome> Completion => new(this, _completion.Version);
 

@@ -57,7 +57,7 @@ internal sealed class LiveSession
 
     public SessionCounts Counts { get; }
 
-    /// <summary>Requests per second that the session is promised.</summary>
+    /// <summary>Rows per second that the session is promised.</summary>
     public double ExpectedRate { get; set; }
 
     private ArrivalRate Rate { get; } = new();
@@ -88,7 +88,7 @@ internal sealed class LiveSession
     /// <summary>The devices that serve the session, the first to be asked first.</summary>
     public IReadOnlyList<LaneSeat> Seats => _seats;
 
-    /// <summary>Requests per second that came lately, smoothed over about ten seconds.</summary>
+    /// <summary>Rows per second that came lately, smoothed over about ten seconds.</summary>
     public double SmoothedRate
     {
         get
@@ -116,7 +116,19 @@ internal sealed class LiveSession
         }
     }
 
-    /// <summary>Requests per second of the last reading alone.</summary>
+    /// <summary>Rows that one request brings on average.</summary>
+    public double RowsEach
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Rate.RowsEach;
+            }
+        }
+    }
+
+    /// <summary>Rows per second of the last reading alone.</summary>
     public double RecentRate
     {
         get
@@ -128,7 +140,7 @@ internal sealed class LiveSession
         }
     }
 
-    /// <summary>Requests per second that were answered in time, of the last seconds.</summary>
+    /// <summary>Rows per second that were answered in time, of the last seconds.</summary>
     public double Goodput { get; private set; }
 
     /// <summary>Called about once a second.</summary>
@@ -138,7 +150,7 @@ internal sealed class LiveSession
         {
             var now = Now;
             var elapsed = (now - _readAt).TotalSeconds;
-            var good = Counts.Good;
+            var good = Counts.GoodRows;
             if (elapsed > 0)
             {
                 Goodput += (1 - Math.Exp(-elapsed / GoodputMemory)) * (((good - _goodRead) / elapsed) - Goodput);
@@ -219,7 +231,7 @@ internal sealed class LiveSession
             var now = Now;
             var left = now >= live.Deadline ? InferenceStatus.Late : InferenceStatus.Cancelled;
             var status = live.HasLeft ? left : outcome.Status;
-            Counts.End(status, now <= live.Deadline);
+            Counts.End(status, now <= live.Deadline, live.Rows);
             live.End(status, outcome.Reason, new InferenceTiming
             {
                 Queued = started - live.Entered,
@@ -229,13 +241,13 @@ internal sealed class LiveSession
         }
     }
 
-    /// <summary>Whether requests wait, and for the first of them: its deadline, and how many there are.</summary>
+    /// <summary>Whether requests wait, and for the first of them: its deadline, and how many rows there are.</summary>
     public bool TryPeek(out TimeSpan deadline, out int waiting)
     {
         lock (_lock)
         {
             var has = _queue.TryPeek(out var first);
-            (deadline, waiting) = (first.Deadline, _queue.Count);
+            (deadline, waiting) = (first.Deadline, _queue.Rows);
             return has;
         }
     }
@@ -325,15 +337,15 @@ internal sealed class LiveSession
         Counts.Arrive();
         lock (_lock)
         {
-            Rate.Count(now);
             if (rows < 1 || rows > Options.MaxRows)
             {
                 Counts.Refuse();
                 return new InferenceOutcome(InferenceStatus.Rejected, null, RowFault(rows));
             }
 
+            Rate.Count(now, rows);
             var times = Times(request, now);
-            if (SessionAdmission.WhyNot(this, _seats, (now, times.Deadline), _queue.Count) is { } reason)
+            if (SessionAdmission.WhyNot(this, _seats, (now, times.Deadline), (rows, _queue.Rows)) is { } reason)
             {
                 Counts.Refuse();
                 return new InferenceOutcome(InferenceStatus.NotAdmitted, null, reason);

@@ -21,7 +21,7 @@ internal sealed record LiveSessionOptions
     /// <summary>The planner gives it a share of the devices; else it takes what is left.</summary>
     public bool IsPlanned { get; init; }
 
-    /// <summary>Requests per second to plan for before any were counted.</summary>
+    /// <summary>Rows per second to plan for before any were counted.</summary>
     public double ExpectedRate { get; init; }
 
     /// <summary>Requests that may wait.</summary>

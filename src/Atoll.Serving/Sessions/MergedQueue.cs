@@ -19,6 +19,20 @@ internal sealed class MergedQueue(SessionQueue[] queues) : IRequestQueue
         }
     }
 
+    public int Rows
+    {
+        get
+        {
+            var rows = 0;
+            foreach (var queue in queues)
+            {
+                rows += queue.Rows;
+            }
+
+            return rows;
+        }
+    }
+
     public bool TryPeek(out QueuedRequest request)
     {
         request = default;

@@ -10,8 +10,9 @@ internal static class SessionAdmission
 {
     /// <summary>Null when the request may wait; else why it may not.</summary>
     public static string? WhyNot(
-        LiveSession session, LaneSeat[] seats, (TimeSpan Now, TimeSpan Deadline) times, int waiting)
+        LiveSession session, LaneSeat[] seats, (TimeSpan Now, TimeSpan Deadline) times, (int Own, int Waiting) rows)
     {
+        var waiting = rows.Waiting;
         foreach (var seat in seats)
         {
             // Who shares batches shares the wait.
@@ -36,7 +37,8 @@ internal static class SessionAdmission
         foreach (var seat in seats)
         {
             var profile = seat.Profile.ForDispatch;
-            alone = profile.Latency(1) < alone ? profile.Latency(1) : alone;
+            var own = profile.LatencyOf(rows.Own);
+            alone = own < alone ? own : alone;
             perSecond += profile.Throughput(profile.BestThroughputBatch(TimeSpan.MaxValue));
         }
 
@@ -47,7 +49,7 @@ internal static class SessionAdmission
 
         var wait = TimeSpan.FromSeconds(waiting / perSecond);
         return wait + alone > left
-            ? $"{waiting} requests wait for session '{session.Name}' and take {Ms(wait)} ms at best; {Ms(left)} ms " +
+            ? $"{waiting} rows wait for session '{session.Name}' and take {Ms(wait)} ms at best; {Ms(left)} ms " +
               $"are left{(session.Shortage is { } shortage ? $"; {shortage}" : "")}"
             : null;
     }

@@ -14,6 +14,7 @@ internal sealed class SessionCounts
     private readonly long[] _batches;
     private long _arrived;
     private long _good;
+    private long _goodRows;
     private long _late;
     private long _dropped;
     private long _refused;
@@ -33,6 +34,9 @@ internal sealed class SessionCounts
 
     /// <summary>Answered within the deadline.</summary>
     public long Good => Interlocked.Read(ref _good);
+
+    /// <summary>Rows of the requests that were answered within the deadline.</summary>
+    public long GoodRows => Interlocked.Read(ref _goodRows);
 
     /// <summary>Ran, and ended after the deadline.</summary>
     public long Late => Interlocked.Read(ref _late);
@@ -67,12 +71,13 @@ internal sealed class SessionCounts
         Interlocked.Increment(ref _batches[Math.Min(place < 0 ? ~place : place, _batches.Length - 1)]);
     }
 
-    public void End(InferenceStatus status, bool inTime)
+    public void End(InferenceStatus status, bool inTime, int rows = 1)
     {
         switch (status)
         {
             case InferenceStatus.Completed when inTime:
                 Interlocked.Increment(ref _good);
+                Interlocked.Add(ref _goodRows, rows);
                 break;
             case InferenceStatus.Completed or InferenceStatus.Late:
                 Interlocked.Increment(ref _late);

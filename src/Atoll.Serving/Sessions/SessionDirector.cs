@@ -114,7 +114,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
     }
 
     /// <summary>
-    /// Sets the load that sessions are promised, in requests per second by session name, and plans for it.
+    /// Sets the load that sessions are promised, in rows per second by session name, and plans for it.
     /// </summary>
     public Task ExpectAsync(IReadOnlyDictionary<string, double> rates, CancellationToken cancellationToken)
     {
@@ -127,7 +127,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
     }
 
     /// <summary>
-    /// The largest factor by which these rates, in requests per second by session name, can be multiplied so that a
+    /// The largest factor by which these rates, in rows per second by session name, can be multiplied so that a
     /// plan from what batches take now still carries them all.
     /// </summary>
     public double PlannedCapacity(IReadOnlyDictionary<string, double> rates)
@@ -258,7 +258,7 @@ public sealed partial class SessionDirector : IAsyncDisposable
         }
 
         var loads = models.SelectMany(model => model.Sessions).Where(session => session.Options.IsPlanned)
-            .Select(session => new SessionLoad(_plans.PlannedRate(session), session.RecentRate));
+            .Select(session => new SessionLoad(_plans.PlannedRate(session), session.RecentRate, session.RowsEach));
         if (_trigger.IsDue(Now, [.. loads]))
         {
             await PlanAsync("the load changed or the epoch ended", cancellation);

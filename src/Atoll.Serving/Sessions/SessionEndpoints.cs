@@ -12,6 +12,7 @@ internal static class SessionEndpoints
         return Answer.JsonAsync(context, 200, json =>
         {
             Array(json, "sessions"u8, status?.Sessions ?? [], Write);
+            json.WriteString("rates"u8, "rows per second"u8);
             Array(json, "queries"u8, status?.Queries ?? [], Write);
         });
     }

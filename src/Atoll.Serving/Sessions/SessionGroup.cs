@@ -62,7 +62,7 @@ internal sealed class SessionGroup
         }
     }
 
-    /// <summary>Requests that wait, read without a lock: one that comes or goes meanwhile may be missed.</summary>
+    /// <summary>Rows that wait, read without a lock: one that comes or goes meanwhile may be missed.</summary>
     public int Waiting
     {
         get
@@ -70,7 +70,7 @@ internal sealed class SessionGroup
             var waiting = 0;
             foreach (var session in _sessions)
             {
-                waiting += session.Queue.Count;
+                waiting += session.Queue.Rows;
             }
 
             return waiting;
@@ -83,7 +83,7 @@ internal sealed class SessionGroup
     /// <summary>Whether both have the same sessions.</summary>
     public bool IsSame(SessionGroup other) => Name == other.Name && _sessions.SequenceEqual(other._sessions);
 
-    /// <summary>Whether requests wait, and for the first of them: its deadline, and how many there are.</summary>
+    /// <summary>Whether requests wait, and for the first of them: its deadline, and how many rows there are.</summary>
     public bool TryPeek(out TimeSpan deadline, out int waiting)
     {
         (deadline, waiting) = (TimeSpan.MaxValue, 0);

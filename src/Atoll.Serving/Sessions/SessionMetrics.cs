@@ -11,9 +11,9 @@ internal static class SessionMetrics
             WriteCounts(text, session);
         }
 
-        Gauge(text, status, "atoll_session_goodput", "Requests per second answered within the objective.",
+        Gauge(text, status, "atoll_session_goodput", "Rows per second answered within the objective.",
             session => session.Goodput);
-        Gauge(text, status, "atoll_session_rate", "Requests per second that come.", session => session.Rate);
+        Gauge(text, status, "atoll_session_rate", "Rows per second that come.", session => session.Rate);
         Gauge(text, status, "atoll_session_queue_depth", "Requests that wait for a batch.", session => session.Depth);
         WriteBatches(text, status);
         text.Describe("atoll_session_prefix_info", "gauge", "1 for each session whose model shares a prefix.");

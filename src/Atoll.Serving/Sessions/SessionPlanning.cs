@@ -20,7 +20,7 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
     public static bool MayRun(HostedUnit unit, ServingDevice device) =>
         unit.Configuration.Devices is not { Count: > 0 } pinned || pinned.Contains(device.Name);
 
-    /// <summary>Requests per second that the plan in force was made for.</summary>
+    /// <summary>Rows per second that the plan in force was made for.</summary>
     public double PlannedRate(LiveSession session) => _planned.GetValueOrDefault(session.Name);
 
     /// <summary>The units that the plan puts on the device.</summary>

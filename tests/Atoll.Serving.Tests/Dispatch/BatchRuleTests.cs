@@ -48,6 +48,42 @@ public sealed class BatchRuleTests
     }
 
     [Fact]
+    public void Windows_and_batches_count_rows()
+    {
+        // 8 rows end at 18: two requests of 3 fit, the third would be 9.
+        Assert.Equal([0, 1], Take(new EarlyDropRule(8), Rows(3, 18, 19, 20)));
+        Assert.Empty(Dropped);
+
+        // 6 rows are there and end at 16: 15 goes; 3 rows are left and end at 13.
+        Assert.Equal([1], Take(new EarlyDropRule(8), Rows(3, 15, 15)));
+        Assert.Equal([0], Dropped);
+        Assert.Equal([0, 1], Take(new LazyDropRule(8), Rows(3, 16, 17, 18)));
+        Assert.Equal([0, 1, 2], Take(new GrowingWindowRule(3, 6), Rows(2, 16.5, 17, 18, 19)));
+    }
+
+    [Fact]
+    public void A_request_that_is_larger_than_the_window_or_the_profile_runs_alone_in_its_own_time()
+    {
+        // 5 rows end at 15, 40 in parts of 32 and 8 at 42 + 18.
+        Assert.Equal([0], Take(new EarlyDropRule(4), Rows(5, 15, 20)));
+        Assert.Equal([1], Take(new EarlyDropRule(4), Rows(5, 14.9, 20)));
+        Assert.Equal([0], Take(new EarlyDropRule(4), Rows(40, 60, 90)));
+        Assert.Equal([1], Take(new GrowingWindowRule(4, 8), Rows(40, 59.9, 60)));
+        Assert.Equal([1], Take(new LazyDropRule(4), Rows(40, 59.9, 60)));
+    }
+
+    private static SessionQueue Rows(int rows, params double[] deadlines)
+    {
+        var queue = new SessionQueue(1000);
+        foreach (var (i, deadline) in deadlines.Index())
+        {
+            queue.TryEnqueue(new(i, Ms(0), Ms(deadline), rows));
+        }
+
+        return queue;
+    }
+
+    [Fact]
     public void A_growing_window_takes_all_that_its_first_request_leaves_time_for()
     {
         // A window of 3 ends at 13: 12.5 goes; 15 leaves time for 5. With 9 in the queue the window is 6 and 15 goes

@@ -246,20 +246,79 @@ public sealed class LiveSessionTests
         Assert.Equal(TimeSpan.FromMilliseconds(2), outcome.Timing.Queued);
     }
 
-    [Theory]
-    [InlineData(1, InferenceStatus.Rejected)]
-    [InlineData(2, InferenceStatus.Failed)]
-    public async Task Wrong_input_is_told_to_the_request_that_ran_alone(int requests, InferenceStatus status)
+    [Fact]
+    public async Task Rates_and_load_count_rows_and_a_request_of_many_rows_is_admitted_by_its_own_time()
+    {
+        using var bench = new SessionBench();
+        var device = bench.AddDevice(gated: false);
+        bench.Session.ReadRate();
+        for (var i = 0; i < 5; i++)
+        {
+            SessionBench.Take(await bench.InferAsync(1, rows: 6));
+        }
+
+        bench.Clock.Advance(1_000_000);
+        bench.Session.ReadRate();
+        var tooLong = await bench.InferAsync(2, rows: 8, deadline: bench.Clock.GetTimestamp() + 9_000);
+
+        Assert.Equal(30, bench.Session.SmoothedRate);
+        Assert.Equal(30, bench.Session.Load.Session.Rate);
+        Assert.Equal(6, bench.Session.RowsEach, 1);
+        Assert.Equal((5, 30), (bench.Session.Counts.Good, bench.Session.Counts.GoodRows));
+        Assert.Equal([new BatchCount(6, 5)], bench.Session.Counts.Batches);
+        Assert.Contains("alone it takes 10 ms, and 9 ms are left", tooLong.Reason);
+    }
+
+    [Fact]
+    public async Task Of_a_batch_with_wrong_input_only_the_wrong_request_is_refused()
     {
         using var bench = new SessionBench();
         var device = bench.AddDevice();
         var first = bench.InferAsync(1);
-        var rest = Enumerable.Range(0, requests).Select(_ => bench.InferAsync(2)).ToArray();
+        Task<InferenceOutcome>[] batch = [bench.InferAsync(2), bench.InferAsync(3), bench.InferAsync(4)];
+        var next = bench.InferAsync(5, rows: 3);
+
+        device.EndOne();
+        device.EndOne(InferenceStatus.Rejected);
+        device.EndOne();
+        device.EndOne(InferenceStatus.Rejected);
+        device.EndOne();
+        device.EndOne();
+
+        await first;
+        Assert.Equal([2], SessionBench.Take(await batch[0]));
+        Assert.Equal(InferenceStatus.Rejected, (await batch[1]).Status);
+        Assert.Equal([4], SessionBench.Take(await batch[2]));
+        Assert.Equal([5, 5, 5], SessionBench.Take(await next));
+        Assert.Equal<byte[]>([[1], [2, 3, 4], [2], [3], [4], [5]], device.Batches);
+        Assert.Equal((4, 1), (bench.Session.Counts.Good, bench.Session.Counts.Failed));
+        Assert.True(bench.Session.Seats[0].Resident.TryLeave(), "the replica is still held");
+    }
+
+    [Fact]
+    public async Task Requests_that_are_to_run_again_are_left_out_when_their_clients_leave_or_their_time_is_over()
+    {
+        using var bench = new SessionBench();
+        var device = bench.AddDevice();
+        using var leaving = new CancellationTokenSource();
+        var first = bench.InferAsync(1);
+        var stays = bench.InferAsync(2);
+        var leaves = bench.LeavingAsync(3, leaving.Token);
+        var ends = bench.InferAsync(4);
         device.EndOne();
         device.EndOne(InferenceStatus.Rejected);
 
+        await leaving.CancelAsync();
+        bench.Clock.Advance(98_000);
+        device.EndOne();
+
         await first;
-        Assert.All(await Task.WhenAll(rest), outcome => Assert.Equal(status, outcome.Status));
+        Assert.Equal([2], SessionBench.Take(await stays));
+        Assert.Equal(InferenceStatus.Cancelled, (await leaves).Status);
+        Assert.Equal(InferenceStatus.Late, (await ends).Status);
+        Assert.Equal<byte[]>([[1], [2, 3, 4], [2]], device.Batches);
+        Assert.Equal((1, 1), (bench.Session.Counts.Cancelled, bench.Session.Counts.Dropped));
+        Assert.True(bench.Session.Seats[0].Resident.TryLeave(), "the replica is still held");
     }
 
     [Fact]

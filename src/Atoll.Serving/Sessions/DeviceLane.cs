@@ -16,11 +16,13 @@ internal sealed class DeviceLane : IDisposable
     private readonly LiveBatch _batch = new();
     private readonly BatchTake _take = new();
     private readonly PartedRun _parts = new();
+    private readonly Queue<LiveRequest> _again = new();
     private readonly Action _onEnded;
     private volatile LaneSeat[] _seats = [];
     private volatile CancellationTokenSource _cancellation = new();
     private ValueTaskAwaiter<InferenceOutcome> _running;
     private LaneSeat? _current;
+    private LaneSeat? _againSeat;
     private TimeSpan _startedAt;
     private long _busyTicks;
     private int _isBusy;
@@ -111,6 +113,11 @@ internal sealed class DeviceLane : IDisposable
 
     private bool TryStart()
     {
+        if (TryStartAgain())
+        {
+            return true;
+        }
+
         while (Next() is { } seat)
         {
             if (!seat.Resident.TryHold())
@@ -128,6 +135,23 @@ internal sealed class DeviceLane : IDisposable
             seat.Resident.Release();
         }
 
+        return false;
+    }
+
+    /// <summary>Starts the next of the requests that are to run once more, each alone.</summary>
+    private bool TryStartAgain()
+    {
+        while (_again.TryDequeue(out var live))
+        {
+            if (live.Session.TryRestart(live, _batch, _againSeat!.Profile.ForDispatch))
+            {
+                Start(_againSeat);
+                return true;
+            }
+        }
+
+        _againSeat?.Resident.Release();
+        _againSeat = null;
         return false;
     }
 
@@ -194,23 +218,35 @@ internal sealed class DeviceLane : IDisposable
             seat.Rule.Observe(_batch.Rows, took);
         }
 
-        Answer(outcome);
-        seat.Resident.Release();
-    }
-
-    private void Answer(InferenceOutcome outcome)
-    {
         if (outcome.Status == InferenceStatus.Rejected && _batch.Count > 1)
         {
-            // It is not known whose input was wrong, so nobody is told that it was his.
-            outcome = new InferenceOutcome(InferenceStatus.Failed, null,
-                $"one of the {_batch.Count} requests that ran together has wrong input, send each again alone: " +
-                outcome.Reason);
+            Part(seat);
+            return;
         }
 
         foreach (var live in _batch.Requests)
         {
             live.Session.End(live, _batch, outcome, _startedAt);
+        }
+
+        _batch.Clear();
+        if (_againSeat is null)
+        {
+            seat.Resident.Release();
+        }
+    }
+
+    /// <summary>
+    /// The input of one request was wrong, and it is not known whose: each runs once more, alone, so that only that one
+    /// is refused. The replica is held until all have run.
+    /// </summary>
+    private void Part(LaneSeat seat)
+    {
+        _againSeat = seat;
+        foreach (var live in _batch.Requests)
+        {
+            live.Session.SetApart(live);
+            _again.Enqueue(live);
         }
 
         _batch.Clear();

@@ -22,6 +22,9 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
     {
         Queued,
         Running,
+
+        /// <summary>Its batch failed, and it is to run once more, alone.</summary>
+        Apart,
         Ended,
     }
 
@@ -31,7 +34,7 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
 
     public Stage Where { get; set; }
 
-    /// <summary>The client left while the batch ran; its answer is thrown away.</summary>
+    /// <summary>The client left after the request was taken from the queue; its answer is thrown away.</summary>
     public bool HasLeft { get; set; }
 
     /// <summary>The lane that runs it.</summary>

@@ -241,6 +241,42 @@ internal sealed class LiveSession
         }
     }
 
+    /// <summary>The request's batch failed for another's sake: it waits for the lane to run it alone.</summary>
+    public void SetApart(LiveRequest live)
+    {
+        lock (_lock)
+        {
+            live.Where = LiveRequest.Stage.Apart;
+        }
+    }
+
+    /// <summary>
+    /// The request is the next batch by itself; false when its client has left or it can no longer end in time.
+    /// </summary>
+    public bool TryRestart(LiveRequest live, LiveBatch batch, BatchProfile profile)
+    {
+        lock (_lock)
+        {
+            if (live.HasLeft)
+            {
+                Leave_NeedsLock(live);
+                return false;
+            }
+
+            if (Now + profile.LatencyOf(live.Rows) > live.Deadline)
+            {
+                Counts.Drop();
+                live.End(InferenceStatus.Late, LaneSeat.WhyLate(live));
+                return false;
+            }
+
+            live.Where = LiveRequest.Stage.Running;
+            batch.Add(live);
+            Counts.Batch(live.Rows);
+            return true;
+        }
+    }
+
     /// <summary>Whether requests wait, and for the first of them: its deadline, and how many rows there are.</summary>
     public bool TryPeek(out TimeSpan deadline, out int waiting)
     {
@@ -266,6 +302,9 @@ internal sealed class LiveSession
                 case LiveRequest.Stage.Running:
                     live.HasLeft = true;
                     live.Lane!.OnLeft();
+                    break;
+                case LiveRequest.Stage.Apart:
+                    live.HasLeft = true;
                     break;
             }
         }

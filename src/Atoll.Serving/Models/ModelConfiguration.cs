@@ -53,6 +53,9 @@ public sealed record ModelConfiguration
     /// <summary>Names of the devices that may run the model; none: any.</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 
+    /// <summary>What becomes of requests that cannot be answered within the objective. Default drop.</summary>
+    public LateRequests WhenLate { get; init; }
+
     /// <summary>Served in sessions: in batches, with an objective, on several devices.</summary>
     public bool IsSession => MaxBatchSize > 1 || ObjectiveMs > 0 || Devices.Count > 0;
 
@@ -123,7 +126,8 @@ public sealed record ModelConfiguration
     private static string Reason(Exception e) =>
         e is JsonException { InnerException: not JsonException, Path: { } where } json
         ? $"{where} on line {json.LineNumber + 1} has an unknown name or a value of the wrong kind; allowed: class " +
-          "(real_time or best_effort), as whole numbers priority, instances, other_class_instances, queue_capacity, " +
+          "(real_time or best_effort), when_late (drop or serve), as whole numbers priority, instances, " +
+              "other_class_instances, queue_capacity, " +
           "max_body_bytes, max_batch_size, as numbers objective_ms, expected_rate, a list devices, and name, " +
           "platform, backend, version_policy, input, output, sequence_batching, iteration, " +
           "model_transaction_policy, parameter_input"
@@ -140,6 +144,12 @@ public sealed record ModelConfiguration
         Check(where, "max_batch_size", MaxBatchSize, 0, 1 << 16);
         Check(where, "objective_ms", ObjectiveMs, 0, 3_600_000);
         Check(where, "expected_rate", ExpectedRate, 0, 10_000_000);
+        if (WhenLate == LateRequests.Serve && ObjectiveMs == 0)
+        {
+            throw new ServingException(ServingError.InvalidSetting,
+                $"{where}: when_late is 'serve', but without objective_ms no request is late");
+        }
+
         return this;
     }
 

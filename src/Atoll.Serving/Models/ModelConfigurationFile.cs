@@ -27,6 +27,8 @@ internal sealed record ModelConfigurationFile
 
     public string[]? Devices { get; init; }
 
+    public LateRequests? WhenLate { get; init; }
+
     /// <summary>Written by other servers; the folder names the model.</summary>
     public string? Name { get; init; }
 
@@ -90,6 +92,7 @@ internal sealed record ModelConfigurationFile
         ObjectiveMs = ObjectiveMs ?? defaults.ObjectiveMs,
         ExpectedRate = ExpectedRate ?? defaults.ExpectedRate,
         Devices = Devices ?? defaults.Devices,
+        WhenLate = WhenLate ?? defaults.WhenLate,
         VersionPolicy = VersionPolicy?.ToPolicy(where) ?? defaults.VersionPolicy,
         Inputs = Input ?? defaults.Inputs,
         Outputs = Output ?? defaults.Outputs,
@@ -115,10 +118,14 @@ internal sealed record ModelConfigurationFile
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     NumberHandling = JsonNumberHandling.AllowReadingFromString,
     AllowTrailingCommas = true,
-    Converters = [typeof(WorkClassConverter)])]
+    Converters = [typeof(WorkClassConverter), typeof(LateRequestsConverter)])]
 [JsonSerializable(typeof(ModelConfigurationFile))]
 [JsonSerializable(typeof(SequenceConfiguration))]
 internal sealed partial class ModelConfigurationJson : JsonSerializerContext;
 
 /// <summary>Writes classes as `real_time` and `best_effort`.</summary>
 internal sealed class WorkClassConverter() : JsonStringEnumConverter<WorkClass>(JsonNamingPolicy.SnakeCaseLower, false);
+
+/// <summary>Writes them as `drop` and `serve`.</summary>
+internal sealed class LateRequestsConverter()
+    : JsonStringEnumConverter<LateRequests>(JsonNamingPolicy.SnakeCaseLower, false);

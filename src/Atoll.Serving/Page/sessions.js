@@ -13,7 +13,7 @@ atoll.room("sessions", section => {
   }
 
   const titles = ["session", "class", "objective, ms", "rows / s", "expected", "good rows / s", "late", "dropped",
-    "refused", "waiting", "batch sizes"];
+    "deferred", "refused", "waiting", "batch sizes"];
   const rows = element("tbody", { id: "session-rows" });
   card("Sessions: what each model promises and keeps", element("table", {},
     element("thead", {}, element("tr", {}, ...titles.map(title => element("th", {}, title)))), rows));
@@ -36,7 +36,8 @@ atoll.room("sessions", section => {
           : session.prefix ? { title: "runs in batches with the other models of this prefix" } : {}),
       cell(session.class.replace("_", "-")), cell(number(session.objective_ms)), cell(number(session.rate)),
       cell(number(session.expected_rate)), cell(number(session.goodput)), cell(share(session.late, session.arrived)),
-      cell(share(session.dropped, session.arrived)), cell(share(session.refused, session.arrived)),
+      cell(share(session.dropped, session.arrived)), cell(share(session.deferred, session.arrived)),
+      cell(share(session.refused, session.arrived)),
       cell(number(session.waiting)), element("td", {}, batches(session.batches)))));
   }
 

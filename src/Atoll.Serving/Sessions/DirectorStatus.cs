@@ -20,6 +20,9 @@ public sealed record CountStatus
     /// <summary>Given up in the queue.</summary>
     public required long Dropped { get; init; }
 
+    /// <summary>Served later as best-effort work, counted by the session of late requests.</summary>
+    public required long Deferred { get; init; }
+
     /// <summary>Not let in.</summary>
     public required long Refused { get; init; }
 
@@ -30,7 +33,7 @@ public sealed record CountStatus
     internal static CountStatus Of(SessionCounts counts) => new()
     {
         Arrived = counts.Arrived, Good = counts.Good, Late = counts.Late, Dropped = counts.Dropped,
-        Refused = counts.Refused, Cancelled = counts.Cancelled, Failed = counts.Failed,
+        Deferred = counts.Deferred, Refused = counts.Refused, Cancelled = counts.Cancelled, Failed = counts.Failed,
     };
 }
 

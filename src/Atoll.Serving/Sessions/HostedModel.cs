@@ -6,7 +6,7 @@ namespace Atoll.Serving;
 /// <summary>
 /// A model that the director hosts: its graph and its sessions. The first session is the one
 /// that the model's configuration describes, the second takes single requests of the other class, and every stage of a
-/// query that runs the model has one of its own.
+/// query that runs the model has one of its own. Where late requests are served, one more takes those.
 /// </summary>
 internal sealed class HostedModel
 {
@@ -33,8 +33,10 @@ internal sealed class HostedModel
         _unit = Alone = new HostedUnit(
             Name, [this], configuration, new UnitPrograms(source, whole, null, whole.Drop));
         _open = options => new LiveSession(options, time.Clock, time.Origin);
+        var late = configuration.WhenLate == LateRequests.Serve ? _open(LateOptions()) : null;
         var other = configuration.Class == WorkClass.RealTime ? WorkClass.BestEffort : WorkClass.RealTime;
-        _sessions = [_open(Options(configuration.Class)), _open(Options(other))];
+        var own = new LiveSession(Options(configuration.Class), time.Clock, time.Origin) { Late = late };
+        _sessions = late is null ? [own, _open(Options(other))] : [own, _open(Options(other)), late];
     }
 
     public string Name { get; }
@@ -90,7 +92,7 @@ internal sealed class HostedModel
     /// </summary>
     public bool IsStarved()
     {
-        var given = _sessions.Sum(session => session.Counts.Dropped + session.Counts.Refused);
+        var given = _sessions.Sum(session => session.Counts.Dropped + session.Counts.Deferred + session.Counts.Refused);
         var ran = _sessions.Sum(session => session.Counts.Ran);
         RanNothing = ran == _ran;
         var isStarved = given > _givenUp && RanNothing;
@@ -119,6 +121,16 @@ internal sealed class HostedModel
     }
 
     private static TensorMetadata Describe(TensorSpec spec) => new(spec.Name, spec.Type, [.. spec.Shape]);
+
+    /// <summary>Of what could not be answered in time: last of all best-effort work, with no promise.</summary>
+    private LiveSessionOptions LateOptions() => Options(WorkClass.BestEffort) with
+    {
+        Name = $"{Name}:late",
+        Objective = null,
+        IsPlanned = false,
+        ExpectedRate = 0,
+        Priority = ModelConfiguration.MaxPriority,
+    };
 
     private LiveSessionOptions Options(WorkClass workClass)
     {

@@ -37,6 +37,12 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
     /// <summary>The client left after the request was taken from the queue; its answer is thrown away.</summary>
     public bool HasLeft { get; set; }
 
+    /// <summary>If it is given up here, the session of late requests takes it.</summary>
+    public bool MayDefer { get; private set; }
+
+    /// <summary>It was given up here for the session of late requests to take.</summary>
+    public bool IsDeferred { get; set; }
+
     /// <summary>The lane that runs it.</summary>
     public DeviceLane? Lane { get; set; }
 
@@ -52,7 +58,7 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
 
     public int Rows { get; private set; }
 
-    public int Priority => _request!.Priority;
+    public int Priority => session.Options.Priority ?? _request!.Priority;
 
     public InputTensor[] Inputs => _request!.Inputs;
 
@@ -66,7 +72,8 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
         (_request, Id, Rows) = (request, id, rows);
         (Arrival, Deadline) = times;
         Where = Stage.Queued;
-        HasLeft = false;
+        HasLeft = IsDeferred = false;
+        MayDefer = session.Defers(request);
         Lane = null;
     }
 

@@ -65,6 +65,9 @@ internal sealed class LiveSession
     /// <summary>Called when a request came and no device serves the session.</summary>
     public Action<LiveSession>? OnUnserved { get; set; }
 
+    /// <summary>Takes requests that cannot be answered within the objective; null: they are given up.</summary>
+    public LiveSession? Late { get; init; }
+
     /// <summary>Why the plan serves only part of the expected load; null when it serves all.</summary>
     public string? Shortage { get; set; }
 
@@ -175,7 +178,9 @@ internal sealed class LiveSession
         var refusal = TryEnter(request, out var live);
         if (live is null)
         {
-            return refusal;
+            return refusal.Status == InferenceStatus.NotAdmitted && Defers(request)
+                ? await Late!.InferAsync(request, cancellation)
+                : refusal;
         }
 
         Wake();
@@ -185,12 +190,26 @@ internal sealed class LiveSession
             outcome = await live.Completion;
         }
 
-        if (outcome.Outputs is null)
+        if (outcome.Outputs is not null)
         {
-            Return(live);
+            return outcome;
         }
 
-        return outcome;
+        var (isDeferred, entered) = (live.IsDeferred, live.Entered);
+        Return(live);
+        return isDeferred ? await DeferAsync(request, entered, cancellation) : outcome;
+    }
+
+    /// <summary>A client that names its own deadline wants no answer after it.</summary>
+    public bool Defers(InferenceRequest request) => Late is not null && request.Deadline == 0;
+
+    /// <summary>Hands the request on; the time that it waited here counts as waiting.</summary>
+    private async ValueTask<InferenceOutcome> DeferAsync(
+        InferenceRequest request, TimeSpan entered, CancellationToken cancellation)
+    {
+        var waited = Now - entered;
+        var outcome = await Late!.InferAsync(request, cancellation);
+        return outcome with { Timing = outcome.Timing with { Queued = waited + outcome.Timing.Queued } };
     }
 
     /// <summary>Whether the request is one of this session's.</summary>
@@ -200,8 +219,7 @@ internal sealed class LiveSession
     public void Drop_NeedsLock(in QueuedRequest dropped)
     {
         _waiting.Remove(dropped.Id, out var live);
-        Counts.Drop();
-        live!.End(InferenceStatus.Late, LaneSeat.WhyLate(live));
+        Drop_NeedsLock(live!);
     }
 
     /// <summary>
@@ -265,8 +283,7 @@ internal sealed class LiveSession
 
             if (Now + profile.LatencyOf(live.Rows) > live.Deadline)
             {
-                Counts.Drop();
-                live.End(InferenceStatus.Late, LaneSeat.WhyLate(live));
+                Drop_NeedsLock(live);
                 return false;
             }
 
@@ -308,6 +325,22 @@ internal sealed class LiveSession
                     break;
             }
         }
+    }
+
+    /// <summary>The request cannot be answered in time.</summary>
+    private void Drop_NeedsLock(LiveRequest live)
+    {
+        live.IsDeferred = live.MayDefer;
+        if (live.IsDeferred)
+        {
+            Counts.Defer();
+        }
+        else
+        {
+            Counts.Drop();
+        }
+
+        live.End(InferenceStatus.Late, LaneSeat.WhyLate(live));
     }
 
     /// <summary>Who leaves at the deadline leaves because of it.</summary>
@@ -386,7 +419,7 @@ internal sealed class LiveSession
             var times = Times(request, now);
             if (SessionAdmission.WhyNot(this, _seats, (now, times.Deadline), (rows, _queue.Rows)) is { } reason)
             {
-                Counts.Refuse();
+                CountRefusal(request);
                 return new InferenceOutcome(InferenceStatus.NotAdmitted, null, reason);
             }
 
@@ -404,6 +437,18 @@ internal sealed class LiveSession
             _waiting.Add(live.Id, live);
             entered = live;
             return default;
+        }
+    }
+
+    private void CountRefusal(InferenceRequest request)
+    {
+        if (Defers(request))
+        {
+            Counts.Defer();
+        }
+        else
+        {
+            Counts.Refuse();
         }
     }
 

@@ -36,6 +36,9 @@ internal sealed record LiveSessionOptions
     /// <summary>Rows that one request may have; more than a batch holds run in parts.</summary>
     public int MaxRows { get; init; } = 1;
 
+    /// <summary>Order of all its requests within best-effort work; null: each has its own.</summary>
+    public int? Priority { get; init; }
+
     /// <summary>Names of the devices that may run it; empty: the planner chooses.</summary>
     public IReadOnlyList<string> Pinned { get; init; } = [];
 }

@@ -17,6 +17,7 @@ internal sealed class SessionCounts
     private long _goodRows;
     private long _late;
     private long _dropped;
+    private long _deferred;
     private long _refused;
     private long _cancelled;
     private long _failed;
@@ -44,6 +45,9 @@ internal sealed class SessionCounts
     /// <summary>Given up in the queue, because their batch could not have ended in time.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    /// <summary>Handed to the session of late requests, because they could not have been answered in time.</summary>
+    public long Deferred => Interlocked.Read(ref _deferred);
+
     /// <summary>Not let in, with a reason.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
@@ -62,6 +66,8 @@ internal sealed class SessionCounts
     public void Arrive() => Interlocked.Increment(ref _arrived);
 
     public void Refuse() => Interlocked.Increment(ref _refused);
+
+    public void Defer() => Interlocked.Increment(ref _deferred);
 
     public void Drop() => Interlocked.Increment(ref _dropped);
 

@@ -63,6 +63,7 @@ internal static class SessionEndpoints
         json.WriteNumber("good"u8, counts.Good);
         json.WriteNumber("late"u8, counts.Late);
         json.WriteNumber("dropped"u8, counts.Dropped);
+        json.WriteNumber("deferred"u8, counts.Deferred);
         json.WriteNumber("refused"u8, counts.Refused);
         json.WriteNumber("cancelled"u8, counts.Cancelled);
         json.WriteNumber("failed"u8, counts.Failed);

@@ -37,7 +37,7 @@ internal static class SessionMetrics
         (string Outcome, long Count)[] outcomes =
         [
             ("good", counts.Good), ("late", counts.Late), ("dropped", counts.Dropped), ("refused", counts.Refused),
-            ("cancelled", counts.Cancelled), ("failed", counts.Failed),
+            ("cancelled", counts.Cancelled), ("failed", counts.Failed), ("deferred", counts.Deferred),
         ];
         foreach (var (outcome, count) in outcomes)
         {

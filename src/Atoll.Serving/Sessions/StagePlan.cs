@@ -34,7 +34,7 @@ internal sealed class StagePlan
 
         StagePart[] parts = [.. cut.Index().Select(stage => new StagePart(
             model.Source with { Name = $"{model.Source.Name}#{stage.Index + 1}" },
-            model.Configuration with { ObjectiveMs = 0, ExpectedRate = 0 },
+            model.Configuration with { ObjectiveMs = 0, ExpectedRate = 0, WhenLate = LateRequests.Drop },
             ModelCompiler.Compile(stage.Item.Graph, whole.Whole.Options)))];
         return new StagePlan(parts, SpecOf(cut, parts, graph, model), whole.Metadata);
     }

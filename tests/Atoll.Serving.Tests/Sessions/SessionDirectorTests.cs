@@ -54,6 +54,36 @@ public sealed class SessionDirectorTests : IDisposable
     }
 
     [Fact]
+    public async Task Late_requests_are_served_as_best_effort_work_where_the_model_asks_for_it()
+    {
+        var backend = new FakeBackend("a");
+        await using var director = Director(backend);
+        var model = await LoadAsync(director, "net", Session() with { WhenLate = LateRequests.Serve });
+        var replica = backend.Replicas["net"];
+        replica.Gated = true;
+        var first = model.InferAsync(SessionBench.Request(1), Token).AsTask();
+        var late = model.InferAsync(SessionBench.Request(2, rows: 2), Token).AsTask();
+        var impatient = model.InferAsync(
+            SessionBench.Request(3, deadline: _clock.GetTimestamp() + 1_000_000), Token).AsTask();
+        var refused = SessionBench.Request(4);
+        refused.Arrival = _clock.GetTimestamp();
+        _clock.Advance(10_000_000);
+
+        replica.Gated = false;
+        replica.EndOne();
+
+        Assert.Equal([2, 2], SessionBench.Take(await late));
+        Assert.Equal([4], SessionBench.Take(await model.InferAsync(refused, Token)));
+        Assert.Equal(InferenceStatus.Late, (await impatient).Status);
+        Assert.Equal([1], SessionBench.Take(await first));
+        var sessions = director.Status.Sessions.ToDictionary(session => session.Name);
+        Assert.Equal(
+            (2, 1, 0),
+            (sessions["net"].Counts.Deferred, sessions["net"].Counts.Dropped, sessions["net"].Counts.Refused));
+        Assert.Equal((WorkClass.BestEffort, 2), (sessions["net:late"].Class, sessions["net:late"].Counts.Good));
+    }
+
+    [Fact]
     public async Task The_model_that_was_used_longest_ago_is_evicted()
     {
         var backend = new FakeBackend("a", models: 2);

@@ -50,6 +50,10 @@ internal sealed class HostedUnit(
     /// <summary>Whether it serves a model that is not being taken away.</summary>
     public bool IsInService => members.Any(model => model.Unit == this && !model.HasLeft);
 
+    /// <summary>The other unit serves models of this one, or versions before them, until this one does.</summary>
+    public bool TakesOverFrom(HostedUnit other) => other != this && members.Any(model =>
+        other.Members.Any(served => served.Metadata.Name == model.Metadata.Name));
+
     /// <summary>No request of it waits.</summary>
     public bool IsIdle => members.All(model => model.IsIdle);
 

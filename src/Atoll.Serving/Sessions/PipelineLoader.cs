@@ -58,7 +58,9 @@ internal static class PipelineLoader
             foreach (var before in stage.Before)
             {
                 var isBranch = stage.When?.Of.Stage == before;
-                query.Edge(before, stage.Name, stage.Gamma, isBranch ? stage.When!.Probability : 1);
+                query.Edge(
+                    before, stage.Name, stage.Inner.Contains(before) ? 1 : stage.Gamma, isBranch
+                        ? stage.When!.Probability : 1);
             }
         }
 

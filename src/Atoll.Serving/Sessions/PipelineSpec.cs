@@ -18,12 +18,15 @@ public sealed record PipelineSpec
     /// <summary>Where each output of the query comes from.</summary>
     public required IReadOnlyList<PipelineTensor> Outputs { get; init; }
 
+    /// <summary>The stages as they were written whose models run in stages of their own.</summary>
+    internal IReadOnlyList<PipelineStage> Staged { get; init; } = [];
+
     /// <summary>Some version of the model is run by a stage.</summary>
-    internal bool Runs(string model) => Stages.Any(stage => stage.ModelName == model);
+    internal bool Runs(string model) => Stages.Concat(Staged).Any(stage => stage.ModelName == model);
 
     /// <summary>A stage names this very version of the model.</summary>
     internal bool RunsVersion(string model, string version) =>
-        Stages.Any(stage => stage.ModelName == model && stage.ModelVersion == version);
+        Stages.Concat(Staged).Any(stage => stage.ModelName == model && stage.ModelVersion == version);
 }
 
 /// <summary>
@@ -41,6 +44,10 @@ public sealed record PipelineStage(string Name, string Model, IReadOnlyList<Pipe
 
     /// <summary>Mean number of rows that one query brings it: what a stage before it finds.</summary>
     public double Gamma { get; init; } = 1;
+
+    /// <summary>Of the stages that it waits for, those of the same model: they bring it as many rows as they had.
+    /// </summary>
+    internal IReadOnlySet<string> Inner { get; init; } = new HashSet<string>();
 
     /// <summary>Names of the stages that it waits for.</summary>
     public IReadOnlySet<string> Before =>

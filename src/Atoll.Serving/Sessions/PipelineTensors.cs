@@ -70,7 +70,7 @@ internal static class PipelineTensors
         return Find(stage.Model.Metadata.Outputs, tensor.Source, spec, stage.Stage);
     }
 
-    private static TensorMetadata Find(
+    public static TensorMetadata Find(
         TensorMetadata[] tensors, string name, PipelineSpec spec, PipelineStage stage) =>
         Array.Find(tensors, tensor => tensor.Name == name) ?? throw Wrong(
             spec, $"stage '{stage.Name}': model '{stage.Model}' has no '{name}'; it has " +
@@ -83,6 +83,6 @@ internal static class PipelineTensors
 
     private static string Show(TensorMetadata tensor) => $"{tensor.Type}[{string.Join(',', tensor.Shape)}]";
 
-    private static ServingException Wrong(PipelineSpec spec, string what) =>
+    public static ServingException Wrong(PipelineSpec spec, string what) =>
         new(ServingError.InvalidPlan, $"query '{spec.Name}': {what}");
 }

@@ -19,6 +19,7 @@ public sealed partial class SessionDirector
         PipelineModel query;
         lock (_lock)
         {
+            spec = StagedModels.Expand(spec, [.. _queries.Where(other => other.Parts.Count > 0)]);
             query = new PipelineModel(this, spec, PipelineLoader.Open(
                 spec, SessionPlanning.Newest(_models), _devices, Options), _clock, metadata);
             _queries.Add(query);

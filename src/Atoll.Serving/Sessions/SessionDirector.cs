@@ -91,7 +91,11 @@ public sealed partial class SessionDirector : IAsyncDisposable
         var graph = OnnxModel.Load(source.Path, limits).Graph;
         cancellationToken.ThrowIfCancellationRequested();
         var sizes = BatchSizes.UpTo(Math.Max(1, configuration.MaxBatchSize)).Count;
-        _constants.Share(graph);
+        if (Options.PrefixShare > 0)
+        {
+            _constants.Share(graph);
+        }
+
         var options = new CompileOptions { Limits = limits, PlanCacheCapacity = sizes + 1 };
         var compiled = ModelCompiler.Compile(graph, options);
         var whole = new WholeModel(compiled, options, _grouping.CandidateOf(graph, compiled));

@@ -8,13 +8,14 @@ internal sealed class UnitPlacement(IReadOnlyList<ServingDevice> devices, Semaph
 {
     /// <summary>
     /// Loads and measures a new unit on every device that may run it. Idle units make room for it on one device, and
-    /// only where it fits no other without that; no plan is made meanwhile, which could count on them.
+    /// only where it fits no other without that; no plan is made meanwhile, which could count on them. What it replaces
+    /// serves until the next plan, so that goes last.
     /// </summary>
     /// <exception cref="DeviceException">It fits on none.</exception>
     public async Task PlaceFirstAsync(HostedUnit unit, CancellationToken cancellation)
     {
         var able = devices.Where(device => SessionPlanning.MayRun(unit, device)).ToArray();
-        if (await PlaceAsync(unit, able, mayEvict: false, cancellation) is null)
+        if (await PlaceAsync(unit, able, _ => false, cancellation) is null)
         {
             return;
         }
@@ -22,7 +23,8 @@ internal sealed class UnitPlacement(IReadOnlyList<ServingDevice> devices, Semaph
         await planning.WaitAsync(cancellation);
         try
         {
-            if (await PlaceAsync(unit, able, mayEvict: true, cancellation) is { } refused)
+            if (await PlaceAsync(unit, able, other => other.IsIdle && !unit.TakesOverFrom(other), cancellation) is
+                not null && await PlaceAsync(unit, able, other => other.IsIdle, cancellation) is { } refused)
             {
                 throw refused;
             }
@@ -34,8 +36,10 @@ internal sealed class UnitPlacement(IReadOnlyList<ServingDevice> devices, Semaph
     }
 
     /// <summary>Null when it is loaded on one device at least, else the last refusal.</summary>
+    /// <param name="mayGo">What may be evicted for it on the first device where it fits.</param>
     private static async Task<DeviceException?> PlaceAsync(
-        HostedUnit unit, IReadOnlyList<ServingDevice> able, bool mayEvict, CancellationToken cancellation)
+        HostedUnit unit, IReadOnlyList<ServingDevice> able, Func<HostedUnit, bool> mayGo,
+        CancellationToken cancellation)
     {
         DeviceException? refused = null;
         var isPlaced = false;
@@ -43,7 +47,7 @@ internal sealed class UnitPlacement(IReadOnlyList<ServingDevice> devices, Semaph
         {
             try
             {
-                await device.RequireAsync(unit, other => mayEvict && !isPlaced && other.IsIdle, cancellation);
+                await device.RequireAsync(unit, other => !isPlaced && mayGo(other), cancellation);
                 isPlaced = true;
             }
             catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)

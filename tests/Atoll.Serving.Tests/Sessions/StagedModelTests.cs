@@ -60,6 +60,52 @@ public sealed class StagedModelTests : IDisposable
     }
 
     [Fact]
+    public async Task A_stage_of_a_query_runs_a_model_that_is_itself_in_stages()
+    {
+        long whole;
+        float[] expected;
+        using (var large = new CpuDevice(new CpuDeviceOptions { Units = 1 }))
+        {
+            await using var director = Director(large);
+            await using var model = await LoadAsync(director);
+            expected = await AnswerAsync(model, 3);
+            whole = director.Status.Devices[0].MemoryInUseBytes;
+        }
+
+        using var first = Device("one", whole * 4 / 5);
+        using var second = Device("two", whole * 4 / 5);
+        await using (var director = Director(first, second))
+        {
+            await using var model = await LoadAsync(director);
+            var spec = PipelineFile.Parse(
+                $$"""
+                objective_ms: 60000
+                stages:
+                  - name: look
+                    model: net/1
+                    inputs: { {{model.Metadata.Inputs[0].Name}}: image }
+                outputs:
+                  found: look.{{model.Metadata.Outputs[0].Name}}
+                """,
+                "traffic", "the test");
+            var wrong = await Assert.ThrowsAsync<ServingException>(() => director.LoadQueryAsync(
+                spec with { Outputs = [new PipelineTensor("found", "look", "nothing")] }, Token));
+            await using var query = await director.LoadQueryAsync(spec, Token);
+
+            var answer = await AnswerAsync(query, 3);
+
+            Assert.True(Distance(expected, answer) < 1e-3, "the query gives another answer");
+            Assert.Contains("has no 'nothing'", wrong.Message);
+            Assert.Equal("image", Assert.Single(query.Metadata.Inputs).Name);
+            var stages = director.Status.Queries.Single(status => status.Name == "traffic").Stages;
+            Assert.Equal(["look/stage1", "look/stage2"], stages.Select(stage => stage.Stage));
+            Assert.True(((PipelineModel)query).Spec.Runs("net") && ((PipelineModel)query).Spec.RunsVersion("net", "1"));
+        }
+
+        Assert.Equal(0, first.MemoryInUseBytes + second.MemoryInUseBytes);
+    }
+
+    [Fact]
     public async Task A_model_that_fits_a_device_once_stays_whole()
     {
         SaveModel();

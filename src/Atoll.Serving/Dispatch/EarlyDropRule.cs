@@ -23,7 +23,7 @@ public sealed class EarlyDropRule : IBatchRule
     }
 
     /// <summary>
-    /// Slides a window of at most <paramref name="window"/> rows over the queue; a request that is larger is a window of
+    /// Slides a window of at most <paramref name="window"/> rows over the queue; a larger request is a window of
     /// its own.
     /// </summary>
     internal static void Slide(IRequestQueue queue, TimeSpan now, BatchProfile profile, int window, BatchTake take)

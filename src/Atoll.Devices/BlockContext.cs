@@ -33,6 +33,15 @@ public abstract unsafe class BlockContext : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Yield() => Volatile.Read(ref *Word) != Seen && OnSignal();
 
+    /// <summary>
+    /// The word that <see cref="Yield"/> looks at, for inner loops that must not call anything while sums are in
+    /// registers: when it differs from <see cref="SignalSeen"/>, they stop and call <see cref="Yield"/>, which may change
+    /// the latter.
+    /// </summary>
+    public long* Signal => Word;
+
+    public long SignalSeen => Seen;
+
     /// <summary>Answers a changed word; true means that the running block must be left.</summary>
     private protected abstract bool OnSignal();
 

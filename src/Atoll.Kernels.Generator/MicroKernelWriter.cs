@@ -7,6 +7,9 @@ namespace Atoll.Kernels.Generator;
 internal sealed class MicroKernelWriter
 {
     private const int Unroll = 4;
+
+    // Steps of the reduction between two looks at the signal word: half a microsecond of the largest tile.
+    private const int StepsBetweenLooks = 64;
     private readonly StringBuilder _text;
     private readonly int _bits;
     private readonly int _rows;
@@ -48,12 +51,13 @@ internal sealed class MicroKernelWriter
     {
         Line("nint pitch = tile->PitchA * 4, pitch2 = pitch * 2, prefetchStep = tile->PrefetchStep;");
         Line("float* b = tile->B; byte* prefetch = tile->Prefetch; nint* segment = tile->Segments;");
-        Line("for (nint left = tile->SegmentCount; left > 0; left--) {");
-        Line("nint start = *segment++ * 4;");
+        Line("nint k = tile->SegmentLength - tile->Skip, start = (*segment + tile->Skip) * 4;");
+        Line("for (nint left = tile->SegmentCount; left > 0;) {");
         // One base register serves three rows: [base], [base + pitch], [base + 2 pitch].
         EachBase((name, first, offset) => Line($"byte* {name} = (byte*)tile->{first} + start + {offset} * pitch;"));
-        Line("nint k = tile->SegmentLength;");
-        Line($"for (; k >= {Unroll}; k -= {Unroll}) {{");
+        Line($"while (k >= {Unroll}) {{");
+        Line($"nint stop = k - {StepsBetweenLooks}; if (stop < {Unroll - 1}) {{ stop = {Unroll - 1}; }}");
+        Line("do {");
         Line("Sse.Prefetch1(prefetch); Sse.Prefetch1(prefetch + 64); prefetch += prefetchStep;");
         for (var step = 0; step < Unroll; step++)
         {
@@ -61,12 +65,24 @@ internal sealed class MicroKernelWriter
         }
 
         EachBase((name, _, _) => Line($"{name} += {4 * Unroll};"));
-        Line($"b += {Unroll * _vectors * _lanes}; }}");
+        Line($"b += {Unroll * _vectors * _lanes}; k -= {Unroll}; }} while (k > stop);");
+        Pause();
+        Line("}");
         Line("for (; k > 0; k--) {");
         Step(0);
         EachBase((name, _, _) => Line($"{name} += 4;"));
         Line($"b += {_vectors * _lanes}; }}");
+        Line("if (--left > 0) { segment++; start = *segment * 4; k = tile->SegmentLength; }");
         Line("}");
+    }
+
+    /// <summary>Stops where the unit is wanted: the sums go to memory, and a later call goes on with them.</summary>
+    private void Pause()
+    {
+        Line("if (System.Threading.Volatile.Read(ref *tile->Signal) != tile->Seen) { var p = tile->Partial;");
+        EachSum((row, v) => $"s{row}_{v}.Store(p + {Partial(row, v)});");
+        Line("tile->LeftB = b; tile->LeftSegments = segment; tile->LeftSkip = tile->SegmentLength - k;");
+        Line("tile->LeftCount = left; return; }");
     }
 
     private void Step(int step)

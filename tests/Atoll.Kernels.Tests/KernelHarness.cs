@@ -3,8 +3,8 @@ using Atoll.Devices;
 namespace Atoll.Kernels.Tests;
 
 /// <summary>
-/// Runs kernels on random data and checks what every kernel promises: any block order and any abandoned and repeated
-/// block gives the same bits, and nothing but the elements of the output changes.
+/// Runs kernels on random data and checks what every kernel promises: any block order, any abandoned and repeated and
+/// any interrupted block gives the same bits, and nothing but the elements of the output changes.
 /// </summary>
 internal sealed unsafe class KernelHarness : IDisposable
 {
@@ -107,6 +107,9 @@ internal sealed unsafe class KernelHarness : IDisposable
         Restore(before);
         RunDisturbed(kernels);
         AssertSame(after, "a repeated block or another order gives other bits");
+        Restore(before);
+        RunInterrupted(kernels);
+        AssertSame(after, "a block that other work interrupts gives other bits");
         Restore(after);
         CheckUntouched(before, y);
         return result;
@@ -149,6 +152,19 @@ internal sealed unsafe class KernelHarness : IDisposable
                 }
 
                 RunBlock(kernel, order[i], context);
+            }
+        }
+    }
+
+    /// <summary>Every yield point finds the unit wanted, and goes on.</summary>
+    private static void RunInterrupted(IReadOnlyList<CpuKernel> kernels)
+    {
+        using var context = new StretchRecorder(TimeProvider.System, kernels.Max(kernel => kernel.ScratchBytes) + 64);
+        foreach (var kernel in kernels)
+        {
+            for (var block = 0; block < kernel.Blocks; block++)
+            {
+                RunBlock(kernel, block, context);
             }
         }
     }

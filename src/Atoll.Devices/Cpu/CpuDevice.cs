@@ -245,32 +245,47 @@ public sealed unsafe class CpuDevice : Device
         return double.IsPositiveInfinity(least) ? 0 : least;
     }
 
-    /// <summary>Counts a real-time launch before it can be seen, so that no unit ends it first.</summary>
-    internal void BeforePublish(CpuStream stream, Launch launch)
+    /// <summary>
+    /// Calls the units that are awake for a real-time launch that is about to be queued; it counts from now on, so that
+    /// no unit ends it before it was counted. The timestamp of the call, or 0 for work that preempts nothing.
+    /// </summary>
+    internal long Announce(CpuStream stream)
     {
-        launch.IsGated = stream.Class == WorkClass.RealTime && Preempts;
-        if (launch.IsGated)
+        if (stream.Class != WorkClass.RealTime || !Preempts)
         {
-            _gate.Add();
+            return 0;
         }
+
+        _gate.Add();
+        var now = Now;
+        Interlocked.Increment(ref *_signal);
+        return now;
     }
 
-    internal void OnSubmitted(Launch launch, CpuStream stream)
-    {
-        if (stream.Class == WorkClass.RealTime && Preempts)
-        {
-            launch.SignalledAt = Now;
-            Signal();
-            if (Rights == SchedulingRights.Full)
-            {
-                _calls.BoostDisplaced(launch);
-            }
+    /// <summary>An announced launch was refused.</summary>
+    internal void Withdraw() => _gate.Remove();
 
+    internal void OnSubmitted(Launch launch, bool isAnnounced)
+    {
+        if (!isAnnounced)
+        {
+            Interlocked.MemoryBarrier();
+            _calls.WakeOne();
             return;
         }
 
-        Interlocked.MemoryBarrier();
-        _calls.WakeOne();
+        if (SuspendedClients != 0)
+        {
+            // Units that came before the launch was queued took all real-time work for suspended.
+            Interlocked.Increment(ref *_signal);
+        }
+
+        // Only now: a unit that wakes on the submitter's CPU must find the launch.
+        _calls.WakeAll();
+        if (Rights == SchedulingRights.Full)
+        {
+            _calls.BoostDisplaced(launch);
+        }
     }
 
     internal void OnKernelPublished(CpuStream stream, KernelFront front)

@@ -91,33 +91,19 @@ internal sealed class CpuStream : DeviceStream
         ArgumentNullException.ThrowIfNull(launch);
         var now = _device.Now;
         StreamChecks.CheckOwner(_device, launch);
-        lock (_submit)
+        // Units are called before the launch is queued: they come to their yield points in the meantime.
+        var announcedAt = _device.Announce(this);
+        var result = TryEnqueue(launch, now, announcedAt);
+        if (result == SubmitResult.Accepted)
         {
-            if (_device.IsStopping || _isClosed)
-            {
-                return SubmitResult.Disposed;
-            }
-
-            if (Depth >= _host.Length)
-            {
-                return SubmitResult.QueueFull;
-            }
-
-            if (launch.Deadline != 0 && !_device.Admits(this, launch, now))
-            {
-                return SubmitResult.NotAdmitted;
-            }
-
-            if (!launch.TryQueue(this, now))
-            {
-                return SubmitResult.Busy;
-            }
-
-            Enqueue(launch, now);
+            _device.OnSubmitted(launch, announcedAt != 0);
+        }
+        else if (announcedAt != 0)
+        {
+            _device.Withdraw();
         }
 
-        _device.OnSubmitted(launch, this);
-        return SubmitResult.Accepted;
+        return result;
     }
 
     /// <inheritdoc/>
@@ -264,6 +250,36 @@ internal sealed class CpuStream : DeviceStream
         _device.Remove(this);
     }
 
+    private SubmitResult TryEnqueue(Launch launch, long now, long announcedAt)
+    {
+        lock (_submit)
+        {
+            if (_device.IsStopping || _isClosed)
+            {
+                return SubmitResult.Disposed;
+            }
+
+            if (Depth >= _host.Length)
+            {
+                return SubmitResult.QueueFull;
+            }
+
+            if (launch.Deadline != 0 && !_device.Admits(this, launch, now))
+            {
+                return SubmitResult.NotAdmitted;
+            }
+
+            if (!launch.TryQueue(this, now))
+            {
+                return SubmitResult.Busy;
+            }
+
+            launch.SignalledAt = announcedAt;
+            Enqueue(launch, now);
+            return SubmitResult.Accepted;
+        }
+    }
+
     private void Enqueue(Launch launch, long now)
     {
         launch.Sequence = _device.NextSequence();
@@ -276,7 +292,6 @@ internal sealed class CpuStream : DeviceStream
 
         Interlocked.Add(ref _queuedKernels, launch.Program.Kernels.Length);
         _host[_tail % _host.Length] = launch;
-        _device.BeforePublish(this, launch);
         Volatile.Write(ref _tail, _tail + 1);
     }
 

@@ -56,7 +56,7 @@ public sealed class Launch
     internal bool IsGuarded;
 
     /// <summary>Counted as real-time work of a device that preempts.</summary>
-    internal bool IsGated;
+    internal bool IsGated => SignalledAt != 0;
 
     public Launch(Program program)
     {

@@ -9,6 +9,7 @@ namespace Atoll.Kernels;
 /// </summary>
 internal sealed unsafe class DirectConvolutionKernel : CpuKernel
 {
+    private const int CopyFloats = 2048;
     private readonly ConvolutionWindow _window;
     private readonly ImageView _x;
     private readonly ImageView _y;
@@ -112,7 +113,11 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
             {
                 line[..(first * channels)].Clear();
                 line[(last * channels)..].Clear();
-                CopyLine(_x.At(image, top + row, left + first), line[(first * channels)..(last * channels)], channels);
+                var inside = line[(first * channels)..(last * channels)];
+                if (!CopyLine(_x.At(image, top + row, left + first), inside, channels, context))
+                {
+                    return false;
+                }
             }
 
             if (context.Yield())
@@ -124,7 +129,25 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
         return true;
     }
 
-    private void CopyLine(float* source, Span<float> target, int channels)
+    /// <summary>Copies pixels, some microsecond of them at a time.</summary>
+    private bool CopyLine(float* source, Span<float> target, int channels, BlockContext context)
+    {
+        var together = Math.Max(1, CopyFloats / channels);
+        for (; target.Length > together * channels; target = target[(together * channels)..])
+        {
+            CopyPixels(source, target[..(together * channels)], channels);
+            source += together * _x.PixelPitch;
+            if (context.Yield())
+            {
+                return false;
+            }
+        }
+
+        CopyPixels(source, target, channels);
+        return true;
+    }
+
+    private void CopyPixels(float* source, Span<float> target, int channels)
     {
         if (_x.PixelPitch == channels)
         {

@@ -31,6 +31,9 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
 {
     private const int Points = WinogradWeights.Points;
 
+    // Registers of channels that are transformed between two yield points.
+    private const int TransformedTogether = 4;
+
     private readonly ImageView _x = ImageView.Of(x);
     private readonly ImageView _y = ImageView.Of(y);
     private readonly ImageView _residual = how.Epilogue.Residual is { } r ? ImageView.Of(r) : default;
@@ -67,8 +70,8 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
         new Span<float>(zeros, _channels).Clear();
         for (var tile = firstTile; tile < lastTile; tile++)
         {
-            TransformInput(tile, transformed + (nint)(tile - firstTile) * _channels, zeros, temporary);
-            if (context.Yield())
+            var target = transformed + (nint)(tile - firstTile) * _channels;
+            if (!TransformInput(tile, target, zeros, temporary, context))
             {
                 return;
             }
@@ -86,7 +89,7 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
 
     private static nint Floats(int channels) => (channels + 15) & ~15;
 
-    private void TransformInput(int tile, float* target, float* zeros, float* temporary)
+    private bool TransformInput(int tile, float* target, float* zeros, float* temporary, BlockContext context)
     {
         var (image, top, left) = _plan.Place(tile);
         (top, left) = (top - _padTop, left - _padLeft);
@@ -104,12 +107,18 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
         for (; channel + TLanes.Count <= _channels; channel += TLanes.Count)
         {
             WinogradTransforms.Input<TLanes>(pixels, channel, target + channel, _pitch, temporary);
+            if (channel % (TransformedTogether * TLanes.Count) == 0 && context.Yield())
+            {
+                return false;
+            }
         }
 
         for (; channel < _channels; channel++)
         {
             WinogradTransforms.Input<Lanes1>(pixels, channel, target + channel, _pitch, temporary);
         }
+
+        return !context.Yield();
     }
 
     /// <summary>sums[point][tile][column] of one panel; false when the block must be left.</summary>
@@ -156,9 +165,9 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
             tile->Partial = sums + row * tile->Width;
             tile->Prefetch = (byte*)tile->B + chunkBytes + (i < 4 ? i * chunkBytes / 4 : 0);
             tile->PrefetchStep = i < 4 ? 128 : 0;
-            MicroKernels.Of(_panels.Level, tile->Rows, tile->Width)(tile);
+            var done = MicroKernels.Run(MicroKernels.Of(_panels.Level, tile->Rows, tile->Width), tile, context);
             row += tile->Rows;
-            if (context.Yield())
+            if (!done || context.Yield())
             {
                 return false;
             }

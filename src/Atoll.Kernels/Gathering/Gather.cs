@@ -26,6 +26,9 @@ internal sealed unsafe class GatherKernel(string name, TensorRef x, TensorRef in
     : CpuKernel(name, BlocksOf(x, indices, axis), [x.Reads(), indices.Reads(), y.Writes()])
 {
     private const int BlockBytes = 128 << 10;
+
+    // Some microsecond of work, where rows come from memory.
+    private const int CopyBytes = 8 << 10;
     private readonly byte* _x = x.Pointer;
     private readonly byte* _y = y.Pointer;
     private readonly byte* _indices = indices.Pointer;
@@ -41,9 +44,9 @@ internal sealed unsafe class GatherKernel(string name, TensorRef x, TensorRef in
         for (var row = first; row < last; row++)
         {
             var source = Source(row);
-            for (long at = 0; at < _rowBytes; at += 16384)
+            for (long at = 0; at < _rowBytes; at += CopyBytes)
             {
-                var length = Math.Min(16384, _rowBytes - at);
+                var length = Math.Min(CopyBytes, _rowBytes - at);
                 System.Buffer.MemoryCopy(source + at, _y + row * _rowBytes + at, length, length);
                 if (context.Yield())
                 {

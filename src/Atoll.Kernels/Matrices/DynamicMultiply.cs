@@ -19,6 +19,9 @@ internal unsafe readonly struct MatrixView(float* start, nint rowStride, nint co
 internal sealed unsafe class DynamicMultiply
 {
     private const int ChunkLength = 256;
+
+    // Rows that are packed between two yield points.
+    private const int PackedTogether = 64;
     private readonly SimdLevel _level = SimdSupport.Current;
     private readonly delegate*<Tile*, void>[] _kernels;
     private readonly int _maxRows;
@@ -72,12 +75,28 @@ internal sealed unsafe class DynamicMultiply
             {
                 var length = Math.Min(ChunkLength, shape.K - k);
                 var columns = Math.Min(_width, shape.LastColumn - column);
-                DynamicPanel.Pack(b.Start + k * b.RowStride + column * b.ColumnStride, b.RowStride, b.ColumnStride,
-                    length, columns, panel, _width);
-                if (context.Yield() || !RunChunk(a, c, shape, column, k, panel, partial, context))
+                var source = new MatrixView(b.Start + k * b.RowStride + column * b.ColumnStride, b.RowStride,
+                    b.ColumnStride);
+                if (!Pack(source, length, columns, panel, context)
+                    || !RunChunk(a, c, shape, column, k, panel, partial, context))
                 {
                     return false;
                 }
+            }
+        }
+
+        return true;
+    }
+
+    private bool Pack(MatrixView source, int rows, int columns, float* panel, BlockContext context)
+    {
+        for (var row = 0; row == 0 || row < rows; row += PackedTogether)
+        {
+            DynamicPanel.Pack(source.Start + row * source.RowStride, source.RowStride, source.ColumnStride,
+                Math.Min(PackedTogether, rows - row), columns, panel + row * _width, _width);
+            if (context.Yield())
+            {
+                return false;
             }
         }
 
@@ -105,7 +124,11 @@ internal sealed unsafe class DynamicMultiply
             tile.A0 = a.Start + row * a.RowStride + k;
             tile.A1 = tile.A0 + (tile.Rows + 1) / 2 * a.RowStride;
             tile.Partial = partial + (nint)i * _maxRows * _width;
-            _kernels[tile.Rows](&tile);
+            if (!MicroKernels.Run(_kernels[tile.Rows], &tile, context))
+            {
+                return false;
+            }
+
             if (k + ChunkLength >= shape.K)
             {
                 for (var r = 0; r < tile.Rows; r++)

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using Atoll.Devices;
+
 namespace Atoll.Kernels;
 
 /// <summary>Chooses the micro-kernel of a level; the vector ones are generated at build time.</summary>
@@ -18,6 +21,44 @@ internal static unsafe class MicroKernels
             SimdLevel.Vector256 => GeneratedMicroKernels.Tiles256(rows, vectors),
             _ => &Scalar,
         };
+    }
+
+    /// <summary>
+    /// Runs a whole tile, with yield points inside: sums that pause in memory go on as if they had stayed in registers,
+    /// so results do not depend on it. False when the block must be left.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Run(delegate*<Tile*, void> kernel, Tile* tile, BlockContext context)
+    {
+        tile->Skip = tile->LeftCount = 0;
+        tile->Signal = context.Signal;
+        tile->Seen = context.SignalSeen;
+        kernel(tile);
+        return tile->LeftCount == 0 || GoOn(kernel, tile, context);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool GoOn(delegate*<Tile*, void> kernel, Tile* tile, BlockContext context)
+    {
+        // The caller's tile stays as it is, for the next rows.
+        var rest = *tile;
+        rest.Flags |= TileFlags.LoadPartial;
+        rest.PrefetchStep = 0;
+        while (rest.LeftCount > 0)
+        {
+            if (context.Yield())
+            {
+                return false;
+            }
+
+            rest.Segments = rest.LeftSegments;
+            rest.B = rest.LeftB;
+            (rest.SegmentCount, rest.Skip) = (rest.LeftCount, rest.LeftSkip);
+            (rest.LeftCount, rest.Seen) = (0, context.SignalSeen);
+            kernel(&rest);
+        }
+
+        return true;
     }
 
     /// <summary>The same contract in plain loops, where there is no vector unit.</summary>

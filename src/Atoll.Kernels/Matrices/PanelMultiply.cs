@@ -12,7 +12,7 @@ internal unsafe struct TileRows
 /// <summary>Contiguous parts of the reduction that one micro-kernel call covers, a few microseconds of work.</summary>
 internal readonly record struct ReductionChunk(int Segment, int SegmentCount, int Offset, int Length)
 {
-    /// <summary>Elements of a call: at 14 x 32 sums some 3 microseconds.</summary>
+    /// <summary>Elements of a call: at 14 x 32 sums some 3 microseconds, with yield points inside.</summary>
     public const int Maximum = 384;
 
     /// <summary>Deals segments of one length to calls: several short ones to one, a long one to several.</summary>
@@ -198,7 +198,11 @@ internal sealed unsafe class PanelMultiply
                 TilePrefetch.Inputs(&tile, rows + 1, part.Offset);
             }
 
-            kernels[rows->Rows](&tile);
+            if (!MicroKernels.Run(kernels[rows->Rows], &tile, context))
+            {
+                return false;
+            }
+
             if (final)
             {
                 Finish(&tile, _panels.Columns(panel), tail);

@@ -49,4 +49,17 @@ internal unsafe struct Tile
     public TileFlags Flags;
     public float Low, High;
     public int Rows, Width;
+
+    /// <summary>Elements of the first segment that an earlier call has done; B starts behind them.</summary>
+    public nint Skip;
+
+    /// <summary>
+    /// A call that finds another value at Signal than Seen may stop: it stores the partial sums and what is left in the
+    /// four fields below.
+    /// </summary>
+    public long* Signal;
+    public long Seen;
+    public nint LeftCount, LeftSkip;
+    public nint* LeftSegments;
+    public float* LeftB;
 }

@@ -1,5 +1,3 @@
-using Atoll.Devices;
-
 namespace Atoll;
 
 /// <summary>
@@ -9,36 +7,46 @@ namespace Atoll;
 /// </summary>
 internal sealed class PreemptBench(TimeProvider clock, int seed)
 {
-    private const double RealTimeBlockUs = 8;
-
     // The machine's speed drifts over seconds: every case is measured in several rounds, so that drift hits all alike.
     private const int Rounds = 8;
 
-    // A model is loaded anew in each round.
-    private const int ModelRounds = 2;
+    private const int SamplesMin = 25;
 
     public IReadOnlyList<PreemptRow> Run(IReadOnlyList<PreemptCase> cases, Action<int> progress)
     {
-        var loaded = cases.Select(_ => new List<Measurement>()).ToArray();
-        var control = cases.Select(_ => new List<Measurement>()).ToArray();
-        var rounds = cases.Any(what => what.Model is not null) ? ModelRounds : Rounds;
-        for (var round = 0; round < rounds; round++)
+        var measured = cases.Select(_ => new Phases([], [])).ToArray();
+        for (var round = 0; round < Rounds; round++)
         {
             for (var index = 0; index < cases.Count; index++)
             {
-                var part = cases[index] with { Samples = Math.Max(25, cases[index].Samples / rounds) };
-                control[index].Add(
-                    Measure(part with { Clients = 0, ForcesGc = false, Samples = Math.Max(25, part.Samples / 2) }));
-                loaded[index].Add(Measure(part));
-                progress((round * cases.Count) + index + 1);
+                // A model is loaded once, so its rounds follow one another.
+                if (cases[index].Model is null || round == 0)
+                {
+                    Measure(cases[index], measured[index]);
+                    progress((round * cases.Count) + index + 1);
+                }
             }
         }
 
-        return [.. cases.Select((what, index) => Row(what, loaded[index], control[index]))];
+        return [.. cases.Select((what, index) => Row(what, measured[index]))];
     }
 
-    private static PreemptRow Row(PreemptCase what, List<Measurement> loaded, List<Measurement> control)
+    private void Measure(PreemptCase what, Phases phases)
     {
+        using var subject = new PreemptSubject(what, clock, seed);
+        var samples = Math.Max(SamplesMin, what.Samples / Rounds);
+        for (var round = 0; round < (what.Model is null ? 1 : Rounds); round++)
+        {
+            phases.Control.Add(subject.MeasureAlone(what.Model is null ? Math.Max(SamplesMin, samples / 2) : samples));
+            phases.Loaded.Add(subject.MeasureLoaded(samples));
+        }
+
+        phases.Kernels = subject.Kernels;
+    }
+
+    private static PreemptRow Row(PreemptCase what, Phases phases)
+    {
+        var (loaded, control) = phases;
         double[] clean = [.. loaded.SelectMany(m => m.Clean).Order()];
         double[] collected = [.. loaded.SelectMany(m => m.Collected).Order()];
         double[] idle = [.. control.SelectMany(m => m.Clean).Order()];
@@ -46,7 +54,7 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
         {
             Mode = what.Mode,
             Model = what.Model,
-            Queue = what.Model is null ? what.Queue : loaded.Max(m => m.Kernels),
+            Queue = phases.Kernels,
             Clients = what.Clients,
             BlockUs = what.BlockUs,
             Units = what.Units,
@@ -61,12 +69,12 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
             ControlP99Us = Percentiles.Of(idle, 0.99),
             ControlP999Us = Percentiles.Of(idle, 0.999),
             ControlMaxUs = Percentiles.Of(idle, 1),
-            RepeatedBlocks = loaded.Sum(m => m.Statistics.Repeated),
-            StoppedBlocks = loaded.Sum(m => m.Statistics.Stopped),
-            DroppedKernels = loaded.Sum(m => m.Statistics.Dropped),
-            EvictedKernels = loaded.Sum(m => m.Statistics.Evicted),
-            StagesP50Us = Stages(loaded, 0.5),
-            StagesP99Us = Stages(loaded, 0.99),
+            RepeatedBlocks = loaded.Sum(m => m.Repeated),
+            StoppedBlocks = loaded.Sum(m => m.Stopped),
+            DroppedKernels = loaded.Sum(m => m.Dropped),
+            EvictedKernels = loaded.Sum(m => m.Evicted),
+            StagesP50Us = Medians(loaded.Select(m => m.StagesP50)),
+            StagesP99Us = Medians(loaded.Select(m => m.StagesP99)),
             AllocatedBytesPerLaunch = loaded.Max(m => m.AllocatedBytesPerLaunch),
             GcSamples = collected.Length,
             GcP99Us = Percentiles.Of(collected, 0.99),
@@ -74,149 +82,15 @@ internal sealed class PreemptBench(TimeProvider clock, int seed)
         };
     }
 
-    private static PreemptStages Stages(List<Measurement> rounds, double quantile)
+    private static PreemptStages Medians(IEnumerable<PreemptStages> phases)
     {
-        double Us(Func<PreemptionStatistics, LatencyHistogram> stage) =>
-            Math.Round(Percentiles.Median(rounds.Select(r => stage(r.Statistics).Quantile(quantile))) / 1e3, 3);
-        return new PreemptStages(
-            Us(s => s.Flag), Us(s => s.Running), Us(s => s.Idle), Us(s => s.DeviceQueue), Us(s => s.HostQueue));
+        double Median(Func<PreemptStages, double> stage) => Math.Round(Percentiles.Median(phases.Select(stage)), 3);
+        return new PreemptStages(Median(s => s.Flag), Median(s => s.Running), Median(s => s.Idle),
+            Median(s => s.DeviceQueue), Median(s => s.HostQueue));
     }
 
-    private Measurement Measure(PreemptCase what)
+    private sealed record Phases(List<PreemptMeasurement> Loaded, List<PreemptMeasurement> Control)
     {
-        using var device = new CpuDevice(new CpuDeviceOptions
-        {
-            Units = what.Units,
-            Mode = ShareModeNames.Parse(what.Mode),
-            Rights = what.Rights == "full" ? null : SchedulingRights.Plain,
-            DeviceQueueCapacity = what.Mode == "wait" ? 1024 : null,
-        });
-        var urgent = new Launch(device.Load("urgent",
-            [new PacedKernel("first", what.RtBlocks, RealTimeBlockUs, clock),
-                new PacedKernel("second", 1, RealTimeBlockUs, clock)]));
-        using var realTime = device.CreateStream(new StreamOptions { Class = WorkClass.RealTime, Name = "urgent" });
-        using var model = what is { Model: { } name, Clients: > 0 } ? new SaturatingModel(device, name) : null;
-        var program = model?.Program ?? Paced(device, what);
-        var clients = Enumerable.Range(0, what.Clients).Select(i => new SaturatingClient(device, program, i)).ToArray();
-        var samples = new Sample[what.Samples];
-        long allocated = 0;
-        var submitter =
-            new Thread(() => allocated = Submit(device, realTime, urgent, what, samples)) { Name = "submitter" };
-        using var collector = what.ForcesGc ? new Timer(_ => GC.Collect(), null, 100, 100) : null;
-        submitter.Start();
-        submitter.Join();
-        Array.ForEach(clients, client => client.Stop());
-        return Measurement.Of(samples, device.Statistics, allocated / what.Samples, program.Kernels.Length);
-    }
-
-    private Devices.Program Paced(CpuDevice device, PreemptCase what) => device.Load("client",
-        [.. Enumerable.Range(0, what.Queue)
-            .Select(k => new PacedKernel($"k{k}", 2 * what.Units, what.BlockUs, clock))]);
-
-    private long Submit(CpuDevice device, DeviceStream stream, Launch launch, PreemptCase what, Sample[] samples)
-    {
-        var cpus = ThreadScheduling.AllowedCpus();
-        ThreadScheduling.TryPin(cpus[0]);
-        ThreadScheduling.UsePreciseTimers();
-        if (what.Rights == "full")
-        {
-            ThreadScheduling.TryFifo(50);
-        }
-
-        var mayUseCpu = what.Units < cpus.Count;
-        var random = new Random(seed);
-        var warmup = Math.Min(100, samples.Length);
-        long before = 0;
-        for (var i = -warmup; i < samples.Length; i++)
-        {
-            if (i == 0)
-            {
-                device.Statistics.Clear();
-                before = GC.GetAllocatedBytesForCurrentThread();
-            }
-
-            PassTime(device, 300 + random.Next(200), mayUseCpu);
-            var collections = GC.CollectionCount(0);
-            stream.Submit(launch);
-            Await(launch, mayUseCpu);
-            samples[Math.Max(0, i)] = new Sample(device.MicrosecondsBetween(launch.SubmittedAt, launch.SpreadAt),
-                what.ForcesGc && GC.CollectionCount(0) != collections);
-        }
-
-        return GC.GetAllocatedBytesForCurrentThread() - before;
-    }
-
-    // With a CPU of its own the submitter spins, so that waking it is no part of what is measured.
-    private void PassTime(CpuDevice device, int microseconds, bool mayUseCpu)
-    {
-        if (!mayUseCpu)
-        {
-            ThreadScheduling.SleepPrecisely(TimeSpan.FromMicroseconds(microseconds));
-            return;
-        }
-
-        // A thread that never sleeps under SCHED_FIFO is stopped for 50 ms of each second.
-        device.Hint(TimeSpan.FromMicroseconds(microseconds + 100));
-        var until = clock.GetTimestamp() + (microseconds * clock.TimestampFrequency / 1_000_000);
-        ThreadScheduling.SleepPrecisely(TimeSpan.FromMicroseconds(microseconds / 2));
-        while (clock.GetTimestamp() < until)
-        {
-            Thread.SpinWait(1);
-        }
-    }
-
-    private static void Await(Launch launch, bool mayUseCpu)
-    {
-        while (mayUseCpu && !launch.IsEnded)
-        {
-            Thread.SpinWait(1);
-        }
-
-        launch.Wait();
-    }
-
-    private readonly record struct Sample(double Microseconds, bool HadGc);
-
-    private sealed record Measurement(
-        double[] Clean, double[] Collected, PreemptionStatistics Statistics, long AllocatedBytesPerLaunch, int Kernels)
-    {
-        public static Measurement Of(
-            Sample[] samples, PreemptionStatistics statistics, long allocated, int kernels) => new(
-            [.. samples.Where(s => !s.HadGc).Select(s => s.Microseconds).Order()],
-            [.. samples.Where(s => s.HadGc).Select(s => s.Microseconds).Order()],
-            statistics, allocated, kernels);
-    }
-
-    /// <summary>
-    /// A client that resubmits its launch as soon as it ends, always with one more launch queued behind.
-    /// </summary>
-    private sealed class SaturatingClient
-    {
-        private readonly DeviceStream _stream;
-        private readonly Launch[] _launches;
-        private volatile bool _stops;
-
-        // Programs are never run twice at once: the second launch waits behind the first in the stream.
-        public SaturatingClient(CpuDevice device, Devices.Program program, int index)
-        {
-            _stream = device.CreateStream(new StreamOptions { Name = $"client-{index}" });
-            _launches = [.. Enumerable.Range(0, 2).Select(_ => new Launch(program) { OnEnded = Again })];
-            Array.ForEach(_launches, launch => _stream.Submit(launch));
-        }
-
-        public void Stop()
-        {
-            _stops = true;
-            Array.ForEach(_launches, launch => launch.Cancel());
-            Array.ForEach(_launches, launch => launch.Wait());
-        }
-
-        private void Again(Launch launch)
-        {
-            if (!_stops)
-            {
-                _stream.Submit(launch);
-            }
-        }
+        public int Kernels { get; set; }
     }
 }

@@ -7,6 +7,17 @@ namespace Atoll;
 internal sealed record BatchMeasurement(int Batch, double MeanMs, double DeviationMs, double MedianMs, long MemoryBytes)
 {
     public required IReadOnlyList<KernelMeasurement> Kernels { get; init; }
+
+    /// <summary>How long work that arrives at a random time waits for the next yield point, in microseconds.</summary>
+    public required YieldWait Wait { get; init; }
+}
+
+/// <summary>Waits for the next yield point, and the longest stretch without one.</summary>
+internal readonly record struct YieldWait(double MeanUs, double P50Us, double P99Us, double LongestUs)
+{
+    public static YieldWait Of(YieldStretches stretches) => new(
+        Math.Round(stretches.MeanWaitUs, 2), Math.Round(stretches.WaitQuantileUs(0.5), 2),
+        Math.Round(stretches.WaitQuantileUs(0.99), 2), Math.Round(stretches.LongestUs, 2));
 }
 
 /// <summary>One kernel's share of a run on one thread; rates are null where its work is not known.</summary>
@@ -15,6 +26,9 @@ internal sealed record KernelMeasurement(string Name, int Blocks, double Millise
     public double? Gflops { get; init; }
 
     public double? PeakShare { get; init; }
+
+    /// <summary>As in <see cref="BatchMeasurement.Wait"/>, while this kernel runs.</summary>
+    public required YieldWait Wait { get; init; }
 }
 
 /// <summary>
@@ -39,9 +53,13 @@ internal sealed class ModelProfiler(string path, int units, int runs, TimeProvid
             var times = model.Run(runs).Milliseconds;
             var mean = times.Average();
             var deviation = Math.Sqrt(times.Average(t => (t - mean) * (t - mean)));
+            var stretches = Stretches(model);
+            var all = new YieldStretches();
+            Array.ForEach(stretches, all.Add);
             measured.Add(new BatchMeasurement(batch, mean, deviation, Percentiles.Median(times), model.MemoryBytes)
             {
-                Kernels = Kernels(model, peakGflops),
+                Kernels = Kernels(model, stretches, peakGflops),
+                Wait = YieldWait.Of(all),
             });
         }
 
@@ -49,10 +67,10 @@ internal sealed class ModelProfiler(string path, int units, int runs, TimeProvid
     }
 
     /// <summary>The best of some rounds per kernel, in the order of the program.</summary>
-    private List<KernelMeasurement> Kernels(MeasuredModel model, double peakGflops)
+    private List<KernelMeasurement> Kernels(MeasuredModel model, YieldStretches[] stretches, double peakGflops)
     {
         var work = FlopCount.PerNode(model.Graph, model.InputShapes);
-        var kernels = model.Instance.Program.Kernels.OfType<CpuKernel>().ToArray();
+        var kernels = KernelsOf(model);
         var best = new double[kernels.Length];
         Array.Fill(best, double.PositiveInfinity);
         using var context = BlockContext.CreateUndisturbed();
@@ -65,8 +83,38 @@ internal sealed class ModelProfiler(string path, int units, int runs, TimeProvid
         }
 
         var total = best.Sum();
-        return [.. kernels.Select((kernel, i) => Describe(kernel, best[i], total, work, peakGflops))];
+        return
+        [
+            .. kernels.Select((kernel, i) => Describe(kernel, best[i], total, work, peakGflops) with
+            {
+                Wait = YieldWait.Of(stretches[i]),
+            }),
+        ];
     }
+
+    /// <summary>Of each kernel the round that the machine disturbed least.</summary>
+    private YieldStretches[] Stretches(MeasuredModel model)
+    {
+        var kernels = KernelsOf(model);
+        var best = new YieldStretches[kernels.Length];
+        using var recorder = new StretchRecorder(clock);
+        for (var round = 0; round < KernelRounds; round++)
+        {
+            for (var i = 0; i < kernels.Length; i++)
+            {
+                var stretches = recorder.Record(kernels[i]);
+                if (round == 0 || stretches.LongestUs < best[i].LongestUs)
+                {
+                    best[i] = stretches;
+                }
+            }
+        }
+
+        return best;
+    }
+
+    private static CpuKernel[] KernelsOf(MeasuredModel model) =>
+        [.. model.Instance.Program.Kernels.OfType<CpuKernel>()];
 
     private double Time(CpuKernel kernel, BlockContext context)
     {
@@ -82,7 +130,10 @@ internal sealed class ModelProfiler(string path, int units, int runs, TimeProvid
     private static KernelMeasurement Describe(
         CpuKernel kernel, double ms, double total, IReadOnlyDictionary<string, long> work, double peakGflops)
     {
-        var made = new KernelMeasurement(kernel.Name, kernel.Blocks, Math.Round(ms, 5), Math.Round(ms / total, 5));
+        var made = new KernelMeasurement(kernel.Name, kernel.Blocks, Math.Round(ms, 5), Math.Round(ms / total, 5))
+        {
+            Wait = default,
+        };
         if (!work.TryGetValue(kernel.Name, out var flops))
         {
             return made;

@@ -115,11 +115,13 @@ internal static class ProfileCommand
 
     private static void Print(IReadOnlyList<BatchMeasurement> measured, double peak, TextWriter output)
     {
-        var table = TextTable.Create("batch", "mean ms", "std ms", "median ms", "per second", "memory MB");
+        var table = TextTable.Create("batch", "mean ms", "std ms", "median ms", "per second", "memory MB",
+            "yield wait us", "p99", "longest");
         foreach (var m in measured)
         {
             TextTable.Add(table, $"{m.Batch}", $"{m.MeanMs:F3}", $"{m.DeviationMs:F3}", $"{m.MedianMs:F3}",
-                $"{m.Batch * 1000 / m.MeanMs:F1}", $"{m.MemoryBytes / 1e6:F1}");
+                $"{m.Batch * 1000 / m.MeanMs:F1}", $"{m.MemoryBytes / 1e6:F1}", $"{m.Wait.P50Us:F2}",
+                $"{m.Wait.P99Us:F2}", $"{m.Wait.LongestUs:F1}");
         }
 
         TextTable.Write(table, output);
@@ -135,11 +137,12 @@ internal static class ProfileCommand
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"batch {measured.Batch}: {measured.Kernels.Count} kernels, {total:F3} ms on one thread; the longest " +
             $"{KernelsShown} (peak {peak:F0} GFLOP/s):"));
-        var table = TextTable.Create("kernel", "blocks", "ms", "share", "GFLOP/s", "of peak");
+        var table = TextTable.Create("kernel", "blocks", "ms", "share", "GFLOP/s", "of peak", "yield wait us",
+            "longest");
         foreach (var k in measured.Kernels.OrderByDescending(k => k.Milliseconds).Take(KernelsShown))
         {
             TextTable.Add(table, k.Name, $"{k.Blocks}", $"{k.Milliseconds:F4}", $"{k.Share:P1}", $"{k.Gflops:F1}",
-                $"{k.PeakShare:P0}");
+                $"{k.PeakShare:P0}", $"{k.Wait.MeanUs:F2}", $"{k.Wait.LongestUs:F1}");
         }
 
         TextTable.Write(table, output);

@@ -49,4 +49,29 @@ public sealed class CpuDeviceTests
         Assert.All(counts, c => Assert.All(c, n => Assert.Equal(runs, n)));
         Assert.All(urgentCounts, n => Assert.Equal(urgentRuns, n));
     }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void A_refused_real_time_launch_leaves_the_units_to_best_effort_work(ShareMode mode, int units)
+    {
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = units, Mode = mode });
+        using var background = device.CreateStream(new StreamOptions { Name = "background" });
+        using var front = device.CreateStream(new StreamOptions { Class = WorkClass.RealTime, Name = "front" });
+        var counts = new int[4];
+        var work = device.Load("work", [new SpinKernel("k", counts.Length, 20, counts)]);
+        var elsewhere = device.CreateStream(new StreamOptions { Class = WorkClass.RealTime, Name = "closed" });
+        elsewhere.Dispose();
+        var urgent = new Launch(device.Load("urgent", [new SpinKernel("u", units, 4, new int[units])]));
+        for (var run = 0; run < 50; run++)
+        {
+            var launch = new Launch(work);
+            Assert.Equal(SubmitResult.Accepted, background.Submit(launch));
+            Assert.Equal(SubmitResult.Disposed, elsewhere.Submit(urgent));
+            Assert.True(launch.Wait(TimeSpan.FromSeconds(20)), "best-effort work did not end");
+        }
+
+        Assert.All(counts, n => Assert.Equal(50, n));
+        Assert.Equal(SubmitResult.Accepted, front.Submit(urgent));
+        Assert.True(urgent.Wait(TimeSpan.FromSeconds(20)), "the real-time launch did not end");
+    }
 }

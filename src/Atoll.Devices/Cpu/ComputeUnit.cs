@@ -74,17 +74,18 @@ internal sealed class ComputeUnit : IDisposable
     public void Start() => _thread.Start();
 
     /// <summary>
-    /// Called by a submitter when the unit does not answer: another process holds its CPU. The unit steps back by
-    /// itself once it has come to run.
+    /// Called by a submitter when the unit does not answer: another process holds its CPU. Whatever the unit's standing
+    /// says: the system may have taken the CPU away in the middle of a change. The unit steps back by itself once it
+    /// has come to run.
     /// </summary>
     public void Boost()
     {
         var thread = Volatile.Read(ref _systemThread);
-        if (thread != 0 && Interlocked.CompareExchange(ref _standing, Boosted, Background) == Background)
+        if (thread != 0)
         {
+            // In this order, and the other way round in stepping back: who is raised is always marked as raised.
             ThreadScheduling.TryFifo(1, thread);
-            // The unit may have stepped back in between; marked again, it does so once more.
-            Interlocked.CompareExchange(ref _standing, Boosted, Background);
+            Volatile.Write(ref _standing, Boosted);
         }
     }
 
@@ -373,8 +374,8 @@ internal sealed class ComputeUnit : IDisposable
     {
         if (_standing != Background && !_device.HasRealTime)
         {
+            Interlocked.Exchange(ref _standing, Background);
             ThreadScheduling.TryIdle();
-            Volatile.Write(ref _standing, Background);
             if (_device.HasRealTime)
             {
                 // It came in between, when a submitter still saw a raised thread.

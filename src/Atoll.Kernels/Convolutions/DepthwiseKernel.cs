@@ -78,6 +78,7 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
     private readonly Activation _function;
     private readonly float* _weights;
     private readonly bool _isDirect;
+    private readonly bool _fetchesOutputs;
 
     // The strip: the input lines of a part, with the columns of both borders. Lines that a window spans; lines that are
     // made at once.
@@ -107,6 +108,7 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
         var limits = OutputLimits.Of(_function);
         _isDirect = _residual.Start == null && _means.Start == null && _y.Width >= DepthwiseLine.Together
             && (limits.Applies || _function.Kind == ActivationKind.None);
+        _fetchesOutputs = _y.Bytes > TilePrefetch.FarBytes;
         _activation = _isDirect ? null : ActivationFunctions.Of<TLanes>(_function.Kind);
         _taps = (_g.StrideWidth, _g.DilationWidth, w.KernelWidth) switch
         {
@@ -234,6 +236,11 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
             for (var row = first; row < last; row++)
             {
                 line.Target = isDirect ? target : results;
+                if (_fetchesOutputs && row + 1 < last)
+                {
+                    TilePrefetch.Rows(target + _y.RowPitch, (nint)_y.PixelPitch, _y.Width, 1);
+                }
+
                 _taps(line);
                 if (!isDirect)
                 {

@@ -40,6 +40,8 @@ internal abstract unsafe class StripSource
 internal sealed unsafe class CopiedStrip<TLanes>(ImageView x) : StripSource
     where TLanes : struct, ILanes<TLanes>
 {
+    private readonly bool _fetches = x.Bytes > TilePrefetch.FarBytes;
+
     public override int ScratchBytes => 0;
 
     public override bool Make(in StripLines lines, byte* scratch, BlockContext context)
@@ -49,6 +51,13 @@ internal sealed unsafe class CopiedStrip<TLanes>(ImageView x) : StripSource
         for (var line = 0; line < lines.Count; line++)
         {
             CopyLine(x.At(lines.Image, lines.Row + line, 0) + channel, lines.Target + line * lines.Pitch, channels);
+            if (_fetches)
+            {
+                // The line after this one, while this one and its filters are worked on.
+                TilePrefetch.Rows(x.At(lines.Image, lines.Row + line + 1, 0) + channel, (nint)x.PixelPitch, x.Width,
+                    channels);
+            }
+
             if (context.Yield())
             {
                 return false;

@@ -187,15 +187,15 @@ internal sealed unsafe class PanelMultiply
             tile.Residual1 = rows->Residual1 + column;
             tile.Partial = partial + (nint)i * MaxRows * _panels.FullWidth;
             tile.Prefetch = (byte*)b + chunkBytes + (i < 4 ? i * chunkBytes / 4 : 0);
-            tile.PrefetchStep = i < 4 ? 128 : 0;
-            if (FetchesOutputs && final)
-            {
-                TilePrefetch.Outputs(&tile);
-            }
-
+            tile.PrefetchStep = i < 4 ? TilePrefetch.StepBytes : 0;
             if (FetchesInputs && isFirst && i + 1 < count)
             {
                 TilePrefetch.Inputs(&tile, rows + 1, part.Offset);
+            }
+
+            if (FetchesOutputs && final)
+            {
+                TilePrefetch.Outputs(&tile);
             }
 
             if (!MicroKernels.Run(kernels[rows->Rows], &tile, context))

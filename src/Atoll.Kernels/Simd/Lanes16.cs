@@ -43,7 +43,7 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
     {
         // 14 bits from a table, twice as many by one step of Newton's.
         var near = Avx512F.Reciprocal14(value._v);
-        var error = Vector512.FusedMultiplyAdd(-value._v, near, Vector512<float>.One);
+        var error = Avx512F.FusedMultiplyAddNegated(value._v, near, Vector512<float>.One);
         return new(Vector512.FusedMultiplyAdd(near, error, near));
     }
 

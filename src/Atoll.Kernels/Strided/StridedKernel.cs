@@ -6,6 +6,10 @@ namespace Atoll.Kernels;
 internal abstract unsafe class StridedKernel(string name, StridedPlan plan, IReadOnlyList<BufferAccess> accesses)
     : CpuKernel(name, plan.Blocks, accesses)
 {
+    // Short runs of large operands lie so that the processor does not foresee the next one.
+    private const int LongestFetchedRun = 512;
+    private const int RowsAhead = 2;
+
     public override double EstimatedBlockMicroseconds => Plan.EstimatedMicroseconds;
 
     protected StridedPlan Plan { get; } = plan;
@@ -36,8 +40,15 @@ internal abstract unsafe class StridedKernel(string name, StridedPlan plan, IRea
     private void RunRows(byte** operands, long* steps, int count, int rows)
     {
         Run(operands, count);
+        var fetches = Plan.Count > TilePrefetch.FarBytes / sizeof(float) && count is >= 16 and <= LongestFetchedRun;
         for (; rows > 1; rows--)
         {
+            for (var operand = 0; fetches && operand < Plan.Operands; operand++)
+            {
+                TilePrefetch.Rows((float*)(operands[operand] + RowsAhead * steps[operand]), 0, 1,
+                    (nint)(count * Plan.Inner(operand) / sizeof(float)));
+            }
+
             operands[0] += steps[0];
             operands[1] += steps[1];
             operands[2] += steps[2];

@@ -18,13 +18,14 @@ for arg in "$@"; do
   esac
 done
 
-# What some tests compare with: ONNX's own test data, a browser, ONNX Runtime, and another gRPC client. Best effort:
-# without them tests skip.
+# What some tests compare with or ask by: ONNX's own test data, a browser, curl, ONNX Runtime, and another gRPC client.
+# Best effort: without them tests skip.
 install_peers() {
   [ "$install" = 1 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
   local wanted=()
   dpkg -s libonnx-testdata >/dev/null 2>&1 || wanted+=(libonnx-testdata)
   command -v chromium >/dev/null || wanted+=(chromium)
+  command -v curl >/dev/null || wanted+=(curl)
   command -v node >/dev/null || wanted+=(nodejs)
   command -v npm >/dev/null || wanted+=(npm)
   if [ "${#wanted[@]}" -gt 0 ]; then
@@ -60,8 +61,9 @@ run_project() {
   local name=$1 report=$results/$1.xml code
   echo "== $name"
   rm -f "$report"
-  timeout --kill-after=10 "${ATOLL_TEST_LIMIT:-1200}" "artifacts/bin/$name/release/$name" --report-xunit --report-xunit-filename "$name.xml" \
-    --results-directory "$results" --no-progress --no-ansi </dev/null | grep -v '^skipped '
+  timeout --kill-after=10 "${ATOLL_TEST_LIMIT:-1200}" "artifacts/bin/$name/release/$name" --report-xunit \
+    --report-xunit-filename "$name.xml" --results-directory "$results" --no-progress --no-ansi </dev/null |
+    grep -v '^skipped '
   code=${PIPESTATUS[0]}
   if [ ! -s "$report" ]; then
     echo "$name ended with exit code $code and left no report: counted as one failure"

@@ -108,7 +108,7 @@ public sealed class DemoCommandTests : IDisposable
                 .WaitAsync(Limit, TimeProvider.System, Cancellation) ?? throw new EndOfStreamException());
         }
 
-        using var interrupt = Process.Start("kill", ["-INT", $"{demo.Id}"]);
+        using var interrupt = Process.Start("/bin/bash", ["-c", $"kill -INT {demo.Id}"]);
         var rest = await demo.StandardError.ReadToEndAsync(Cancellation);
         await demo.WaitForExitAsync(Cancellation).WaitAsync(Limit, TimeProvider.System, Cancellation);
 

@@ -32,13 +32,16 @@ internal sealed class Assembler
 
     public void Load(Register target, Memory source) => General(0x8B, (int)target, source);
 
+    public void Store(Memory target, Register source) => General(0x89, (int)source, target);
+
     public void LoadAddress(Register target, Memory source) => General(0x8D, (int)target, source);
 
+    /// <summary>target += a word of memory; sets the flags for the jumps.</summary>
     public void Add(Register target, Memory source) => General(0x03, (int)target, source);
 
     public void Add(Register target, int value) => Immediate(0, target, value);
 
-    /// <summary>target -= value; sets the flags for <see cref="JumpIfNotZero"/>.</summary>
+    /// <summary>target -= value; sets the flags for the jumps.</summary>
     public void Subtract(Register target, int value) => Immediate(5, target, value);
 
     /// <summary>Sets the flags by the bits that a 64-bit word has in common with a value.</summary>
@@ -69,6 +72,13 @@ internal sealed class Assembler
         Number(position - (_code.Count + 4));
     }
 
+    /// <summary>Jumps back to a position that is known.</summary>
+    public void JumpIfZero(int position)
+    {
+        _code.AddRange([0x0F, 0x84]);
+        Number(position - (_code.Count + 4));
+    }
+
     /// <summary>Jumps to a place that <see cref="Land"/> gives later.</summary>
     public int JumpIfZero()
     {
@@ -77,7 +87,7 @@ internal sealed class Assembler
         return _code.Count;
     }
 
-    /// <summary>As <see cref="JumpIfZero"/>, always.</summary>
+    /// <summary>As <see cref="JumpIfZero()"/>, always.</summary>
     public int Jump()
     {
         _code.Add(0xE9);

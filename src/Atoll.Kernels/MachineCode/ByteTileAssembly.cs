@@ -67,7 +67,14 @@ internal static class ByteTileAssembly
         code.JumpIfNotZero(step);
         code.Add(Segment, sizeof(long));
         code.Subtract(Segments, 1);
-        code.JumpIfNotZero(segment);
+        var isDone = code.JumpIfZero();
+        // The unit is not wanted as long as the word is what was seen last.
+        code.Load(Steps, new(Tile, ByteTile.SignalAt));
+        code.Load(Steps, new(Steps));
+        code.Add(Steps, new Memory(Tile, ByteTile.MinusSeenAt));
+        code.JumpIfZero(segment);
+        code.Land(isDone);
+        code.Store(new(Tile, ByteTile.SegmentsLeftAt), Segments);
         Each(rows, vectors, (sum, at) => code.StoreVector(new(Sums, at), sum));
         code.Pop(Register.R12);
         code.Pop(Register.Rbx);

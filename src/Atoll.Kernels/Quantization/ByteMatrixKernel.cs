@@ -9,6 +9,10 @@ namespace Atoll.Kernels;
 /// </summary>
 internal sealed unsafe class ByteMatrixKernel : CpuKernel
 {
+    // Half a microsecond of the largest tile, and how many of these a call may have.
+    private const int SegmentStepsMax = 80;
+    private const int SegmentsMax = 16;
+
     private const int TileBytes = ByteMicroKernels.MaxRows * PackedBytes.Width * sizeof(int);
     private readonly ByteRows _rows;
     private readonly PackedBytes _b;
@@ -153,17 +157,14 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
         return true;
     }
 
-    // All sums of a tile, in calls of a few microseconds.
+    // All sums of a tile, in calls of a few microseconds that look between segments whether the unit is wanted.
     private bool Tile(in SumRows rows, byte* a, nint pitch, int panel, BlockContext context)
     {
-        nint start = 0;
+        var starts = stackalloc nint[SegmentsMax];
         var vectors = _b.Vectors(panel);
         var calls = (_b.Steps + _split.StepsMax - 1) / _split.StepsMax;
-        var native = ByteMicroKernels.Native(_form, rows.Count, vectors);
         ByteTile tile;
         tile.Pitch = pitch;
-        tile.Segments = &start;
-        tile.SegmentCount = 1;
         tile.Sums = rows.Sums;
         for (var call = 0; call < calls; call++)
         {
@@ -171,23 +172,66 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
             tile.A0 = a + first * 4;
             tile.A1 = tile.A0 + (rows.Count + 1) / 2 * pitch;
             tile.B = _b.Panel(panel) + (long)first * vectors * 64;
-            tile.Steps = last - first;
-            tile.GoesOn = call > 0 ? 1 : 0;
-            if (native != null)
+            tile.Segments = starts;
+            tile.SegmentCount = SegmentsOf(last - first);
+            tile.Steps = (last - first) / tile.SegmentCount;
+            for (nint i = 0; i < tile.SegmentCount; i++)
             {
-                native(&tile);
-            }
-            else
-            {
-                ByteMicroKernels.Run(&tile, rows.Count, vectors, _form);
+                starts[i] = i * tile.Steps * 4;
             }
 
-            if (call + 1 < calls && context.Yield())
+            tile.GoesOn = call > 0 ? 1 : 0;
+            if (!Call(&tile, rows.Count, vectors, context) || context.Yield())
             {
                 return false;
             }
         }
 
         return true;
+    }
+
+    private bool Call(ByteTile* tile, int rows, int vectors, BlockContext context)
+    {
+        var native = ByteMicroKernels.Native(_form, rows, vectors);
+        if (native == null)
+        {
+            ByteMicroKernels.Run(tile, rows, vectors, _form);
+            return true;
+        }
+
+        tile->Signal = context.Signal;
+        tile->MinusSeen = -context.SignalSeen;
+        native(tile);
+        while (tile->SegmentsLeft > 0)
+        {
+            if (context.Yield())
+            {
+                return false;
+            }
+
+            var done = tile->SegmentCount - tile->SegmentsLeft;
+            tile->Segments += done;
+            tile->B += done * tile->Steps * vectors * 64;
+            tile->SegmentCount = tile->SegmentsLeft;
+            tile->GoesOn = 1;
+            tile->MinusSeen = -context.SignalSeen;
+            native(tile);
+        }
+
+        return true;
+    }
+
+    /// <summary>As few equal segments as are short enough; one where there are none.</summary>
+    private static int SegmentsOf(int steps)
+    {
+        for (var count = (steps + SegmentStepsMax - 1) / SegmentStepsMax; count <= SegmentsMax; count++)
+        {
+            if (steps % count == 0)
+            {
+                return count;
+            }
+        }
+
+        return 1;
     }
 }

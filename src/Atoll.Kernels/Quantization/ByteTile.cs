@@ -19,6 +19,9 @@ internal unsafe struct ByteTile
     public const int BAt = 48;
     public const int SumsAt = 56;
     public const int GoesOnAt = 64;
+    public const int SignalAt = 72;
+    public const int MinusSeenAt = 80;
+    public const int SegmentsLeftAt = 88;
 
     /// <summary>Rows 0 to h-1 start at A0, rows h on at A1, where h = (rows + 1) / 2.</summary>
     [FieldOffset(A0At)]
@@ -51,4 +54,18 @@ internal unsafe struct ByteTile
     /// <summary>1 where sums start from what is there, 0 where from zero.</summary>
     [FieldOffset(GoesOnAt)]
     public nint GoesOn;
+
+    /// <summary>
+    /// A call that finds another value here than was seen last may stop between two segments: the sums so far are
+    /// stored, and how many segments are left.
+    /// </summary>
+    [FieldOffset(SignalAt)]
+    public long* Signal;
+
+    /// <summary>What was seen last, negated.</summary>
+    [FieldOffset(MinusSeenAt)]
+    public long MinusSeen;
+
+    [FieldOffset(SegmentsLeftAt)]
+    public nint SegmentsLeft;
 }

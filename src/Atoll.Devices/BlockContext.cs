@@ -35,8 +35,8 @@ public abstract unsafe class BlockContext : IDisposable
 
     /// <summary>
     /// The word that <see cref="Yield"/> looks at, for inner loops that must not call anything while sums are in
-    /// registers: when it differs from <see cref="SignalSeen"/>, they stop and call <see cref="Yield"/>, which may change
-    /// the latter.
+    /// registers: when it differs from <see cref="SignalSeen"/>, they stop and call <see cref="Yield"/>, which may
+    /// change the latter.
     /// </summary>
     public long* Signal => Word;
 

@@ -45,7 +45,7 @@ public sealed class YieldStretches
     /// </summary>
     public double WaitQuantileUs(double quantile)
     {
-        // Waits of more than t are the parts of stretches beyond t: the number of stretches longer than t, summed over t.
+        // Waits of more than t are the parts of stretches beyond t: how many are longer than t, summed over t.
         double beyond = 0, allowed = (1 - quantile) * TotalUs;
         long longer = 0;
         for (var i = _counts.Length - 1; i >= 0; i--)

@@ -13,6 +13,7 @@ internal static class BenchCommand
         PeerSharingCommand.Create(clock),
         ServingCommand.Create(clock),
         ModelsBenchCommand.Create(clock),
+        ColdLoad.Create(clock),
         PrefixCommand.Create(clock),
         PlanBenchCommand.Create(clock),
         SimulatedBenchCommand.Create(clock),

@@ -7,7 +7,11 @@ namespace Atoll;
 
 /// <summary>How `bench models` runs.</summary>
 internal sealed record ModelsBenchOptions(
-    IReadOnlyList<string> Models, IReadOnlyList<int> Threads, IReadOnlyList<int> Batches, bool HasPeer, int Runs);
+    IReadOnlyList<string> Models, IReadOnlyList<int> Threads, IReadOnlyList<int> Batches, bool HasPeer, int Runs)
+{
+    /// <summary>Fresh processes in which each engine loads each model.</summary>
+    public int ColdLoads { get; init; } = 3;
+}
 
 /// <summary>
 /// Whole models beside ONNX Runtime under the same conditions: the same file, the same CPUs, stints of a few runs in
@@ -36,11 +40,17 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
         {
             progress($"{model}: making or finding its file");
             var path = SampleModelCache.OpenBatchPathOf(model);
+            progress($"{model}: first loads of fresh processes");
+            var (cold, peerCold) = ColdLoad.Measure(
+                (path, options.Threads[0], options.Batches[0]), options.HasPeer, options.ColdLoads);
             foreach (var threads in options.Threads)
             {
                 using var peer = options.HasPeer ? OrtModel.Start(cpus.Skip(cpus.Count - threads)) : null;
                 peerName ??= peer?.Version();
-                rows.AddRange(Measure(model, path, threads, peer, peak));
+                rows.AddRange(Measure(model, path, threads, peer, peak).Select(row => row with
+                {
+                    LoadColdMs = Math.Round(cold, 1), PeerLoadColdMs = Rounded(peerCold, 1),
+                }));
             }
         }
 
@@ -162,7 +172,8 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
         var other = peer is null ? (double?)null : Percentiles.Median(peer.Milliseconds);
         return new ModelsRow
         {
-            Model = "", Threads = 0, Batch = 0, LoadMs = 0, WarmLoadMs = 0, PeerLoadMs = null, MaxRelError = null,
+            Model = "", Threads = 0, Batch = 0, LoadMs = 0, WarmLoadMs = 0, PeerLoadMs = null, LoadColdMs = 0,
+            PeerLoadColdMs = null, MaxRelError = null,
             MemoryMb = 0, PeerMemoryMb = null, PeakShare = 0,
             OursMs = Math.Round(own, 4),
             PeerMs = Rounded(other, 4),

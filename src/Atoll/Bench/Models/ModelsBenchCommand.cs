@@ -73,7 +73,10 @@ internal static class ModelsBenchCommand
 
         var options = new ModelsBenchOptions(
             models, Numbers(result, Threads), isQuick ? [1] : Numbers(result, Batches),
-            PeerOf(result) == OnnxRuntime, Math.Max(1, result.GetValue(Runs)));
+            PeerOf(result) == OnnxRuntime, Math.Max(1, result.GetValue(Runs)))
+        {
+            ColdLoads = isQuick ? 1 : 3,
+        };
         var report = new ModelsBench(options, clock, what => Console.Error.WriteLine(what)).Run();
         if (result.GetValue(Json))
         {
@@ -103,13 +106,14 @@ internal static class ModelsBenchCommand
     private static void Print(ModelsReport report, TextWriter output)
     {
         var table = TextTable.Create("model", "threads", "batch", "ours ms", "peer ms", "ratio", "cpu ratio", "GFLOP/s",
-            "of peak", "load ms", "warm", "peer load", "error", "MB", "peer MB", "runs");
+            "of peak", "load ms", "warm", "peer load", "cold", "peer cold", "error", "MB", "peer MB", "runs");
         foreach (var r in report.Rows)
         {
             TextTable.Add(table, r.Model, $"{r.Threads}", $"{r.Batch}", $"{r.OursMs:F2}", $"{r.PeerMs:F2}",
                 $"{r.Ratio:F2}", $"{r.CpuRatio:F2}", $"{r.Gflops:F1}", $"{r.PeakShare:P0}", $"{r.LoadMs:F0}",
                 $"{r.WarmLoadMs:F0}",
-                $"{r.PeerLoadMs:F0}", $"{r.MaxRelError:e1}", $"{r.MemoryMb:F0}", $"{r.PeerMemoryMb:F0}", $"{r.Runs}");
+                $"{r.PeerLoadMs:F0}", $"{r.LoadColdMs:F0}", $"{r.PeerLoadColdMs:F0}", $"{r.MaxRelError:e1}",
+                $"{r.MemoryMb:F0}", $"{r.PeerMemoryMb:F0}", $"{r.Runs}");
         }
 
         output.WriteLine($"{report.Machine}; {report.PeakGflops} GFLOP/s per core; peer: {report.Peer ?? None}");

@@ -89,6 +89,12 @@ internal sealed record ModelsRow
 
     public required double? PeerLoadMs { get; init; }
 
+    /// <summary>The first load of a fresh process, on the first number of threads and at the first batch.</summary>
+    public required double LoadColdMs { get; init; }
+
+    /// <summary>The same of the peer.</summary>
+    public required double? PeerLoadColdMs { get; init; }
+
     /// <summary>Largest difference of an output value from the peer's, over the largest value of that output.</summary>
     public required double? MaxRelError { get; init; }
 

@@ -16,7 +16,7 @@ public sealed class DeviceModel : IServedModel
     private readonly DeviceClient _client;
     private readonly CompiledModel _model;
     private readonly ModelConfiguration _configuration;
-    private readonly Stack<InstanceSlot>[] _free = [new(), new()];
+    private readonly Stack<Lease>[] _free = [new(), new()];
     private readonly DeviceStream?[] _streams = new DeviceStream?[ModelConfiguration.MaxPriority + 1];
 
     private DeviceModel(
@@ -70,7 +70,7 @@ public sealed class DeviceModel : IServedModel
                 for (var i = 0; i < configuration.SlotsFor(workClass); i++)
                 {
                     var slot = new InstanceSlot(compiled, model._client);
-                    model._free[(int)workClass].Push(slot);
+                    model._free[(int)workClass].Push(new Lease(model, slot, workClass));
                     await model.WarmUpAsync(slot);
                 }
             }
@@ -84,34 +84,29 @@ public sealed class DeviceModel : IServedModel
         }
     }
 
-    public async ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken)
     {
-        var slot = Take(request);
-        var outcome = new InferenceOutcome(InferenceStatus.Failed);
+        var lease = Take(request);
         try
         {
             var began = _device.Clock.GetTimestamp();
-            slot.Fill(request.Inputs);
-            var filled = _device.Clock.GetElapsedTime(began);
-            outcome = await slot.RunAsync(StreamFor(request.Class, request.Priority), request.Deadline,
-                cancellationToken);
-            outcome = outcome with { Timing = new InferenceTiming { Input = filled } };
+            lease.Slot.Fill(request.Inputs);
+            lease.Filling = _device.Clock.GetElapsedTime(began);
+            return lease.RunAsync(
+                StreamFor(request.Class, request.Priority), request.Deadline, cancellationToken);
         }
         catch (ModelException e) when (e.Error == ModelError.InvalidShape)
         {
-            outcome = new InferenceOutcome(InferenceStatus.Rejected, null, e.Message);
+            Return(lease, request.Class);
+            return new ValueTask<InferenceOutcome>(
+                new InferenceOutcome(InferenceStatus.Rejected, null, e.Message));
         }
-        finally
+        catch
         {
-            if (outcome.Status != InferenceStatus.Completed)
-            {
-                Return(slot, request.Class);
-            }
+            Return(lease, request.Class);
+            throw;
         }
-
-        return outcome.Status == InferenceStatus.Completed
-            ? outcome with { Outputs = new Lease(this, slot, request.Class) }
-            : outcome;
     }
 
     public ValueTask DisposeAsync()
@@ -121,9 +116,9 @@ public sealed class DeviceModel : IServedModel
             stream?.Dispose();
         }
 
-        foreach (var slot in _free.SelectMany(slots => slots))
+        foreach (var slot in _free.SelectMany(leases => leases))
         {
-            slot.Dispose();
+            slot.Slot.Dispose();
         }
 
         _model.Dispose();
@@ -150,29 +145,35 @@ public sealed class DeviceModel : IServedModel
     }
 
     /// <summary>A free instance, one with the request's shapes where there is one.</summary>
-    private InstanceSlot Take(InferenceRequest request)
+    private Lease Take(InferenceRequest request)
     {
         var free = _free[(int)request.Class];
         lock (_lock)
         {
             var taken = free.Pop();
-            if (!taken.Fits(request.Inputs) && free.FirstOrDefault(slot => slot.Fits(request.Inputs)) is { } better)
-            {
-                InstanceSlot[] others = [taken, .. free.Where(slot => slot != better)];
-                free.Clear();
-                Array.ForEach(others, free.Push);
-                return better;
-            }
-
-            return taken;
+            return taken.Slot.Fits(request.Inputs) ? taken : Better(free, taken, request.Inputs);
         }
     }
 
-    private void Return(InstanceSlot slot, WorkClass workClass)
+    // Apart, since what a lambda closes over is allocated wherever its method begins.
+    private static Lease Better(Stack<Lease> free, Lease taken, InputTensor[] inputs)
+    {
+        if (free.FirstOrDefault(lease => lease.Slot.Fits(inputs)) is not { } better)
+        {
+            return taken;
+        }
+
+        Lease[] others = [taken, .. free.Where(lease => lease != better)];
+        free.Clear();
+        Array.ForEach(others, free.Push);
+        return better;
+    }
+
+    private void Return(Lease lease, WorkClass workClass)
     {
         lock (_lock)
         {
-            _free[(int)workClass].Push(slot);
+            _free[(int)workClass].Push(lease);
         }
     }
 
@@ -197,20 +198,54 @@ public sealed class DeviceModel : IServedModel
         }
     }
 
-    private sealed class Lease(DeviceModel model, InstanceSlot slot, WorkClass workClass) : IInferenceOutputs
+    /// <summary>
+    /// A slot and its use by one request after another: the request has it until it fails, or its outputs are disposed.
+    /// </summary>
+    private sealed class Lease : IInferenceOutputs
     {
-        private int _disposed;
+        private readonly DeviceModel _model;
+        private readonly WorkClass _class;
+        private readonly Func<InstanceSlot, InferenceOutcome, InferenceOutcome> _finish;
+        private int _isHeld;
 
-        public ReadOnlySpan<long> Shape(int output) => slot.Shape(output);
+        public Lease(DeviceModel model, InstanceSlot slot, WorkClass workClass)
+        {
+            (_model, Slot, _class) = (model, slot, workClass);
+            _finish = Finish;
+        }
 
-        public ReadOnlySpan<byte> Data(int output) => slot.Data(output);
+        public InstanceSlot Slot { get; }
+
+        /// <summary>What copying the inputs took.</summary>
+        public TimeSpan Filling { get; set; }
+
+        public ValueTask<InferenceOutcome> RunAsync(
+            DeviceStream stream, long deadline, CancellationToken cancellation) =>
+            Slot.RunAsync(stream, deadline, cancellation, _finish);
+
+        public ReadOnlySpan<long> Shape(int output) => Slot.Shape(output);
+
+        public ReadOnlySpan<byte> Data(int output) => Slot.Data(output);
 
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            if (Interlocked.Exchange(ref _isHeld, 0) == 1)
             {
-                model.Return(slot, workClass);
+                _model.Return(this, _class);
             }
+        }
+
+        private InferenceOutcome Finish(InstanceSlot slot, InferenceOutcome outcome)
+        {
+            outcome = outcome with { Timing = new InferenceTiming { Input = Filling } };
+            _isHeld = 1;
+            if (outcome.Status == InferenceStatus.Completed)
+            {
+                return outcome with { Outputs = this };
+            }
+
+            Dispose();
+            return outcome;
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using Atoll.Devices;
 using Atoll.Models;
@@ -7,17 +6,22 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// One instance of a model with its reusable launch and its reusable completion. A model of variable shapes gets a new
-/// instance when the shapes change. Used by one request at a time.
+/// instance when the shapes change. Used by one request at a time; running allocates nothing.
 /// </summary>
 internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
-    : IValueTaskSource<LaunchStatus>, IThreadPoolWorkItem, IDisposable
+    : IValueTaskSource<InferenceOutcome>, IThreadPoolWorkItem, IDisposable
 {
     // What comes after a launch must not run on the compute unit that ended it, nor wait for those who only arrive.
     private ManualResetValueTaskSourceCore<LaunchStatus> _completion;
     private CompletionThreads _threads = CompletionThreads.Of(WorkClass.BestEffort);
+    private CancellationTokenRegistration _leaving;
+    private Func<InstanceSlot, InferenceOutcome, InferenceOutcome>? _finish;
+    private ReplicaBatch? _batch;
+    private bool _isBatched;
     private LaunchStatus _ended;
     private ModelInstance? _instance;
     private Launch? _launch;
+    private long[][] _inputShapes = [];
     private long[][] _outputShapes = [];
 
     /// <summary>The instance is there and has the shapes of these inputs.</summary>
@@ -25,7 +29,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
     {
         for (var i = 0; i < inputs.Length; i++)
         {
-            if (_instance is null || !inputs[i].Shape.SequenceEqual(_instance.Input(i).Spec.Shape))
+            if (_instance is null || !inputs[i].Shape.AsSpan().SequenceEqual(_inputShapes[i]))
             {
                 return false;
             }
@@ -52,7 +56,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
     /// <summary>
     /// Copies the rows of the requests one behind another into the inputs; rows beyond keep what they held.
     /// </summary>
-    public void Gather(ReplicaBatch batch)
+    private void Gather(ReplicaBatch batch)
     {
         for (var i = 0; i < _instance!.Inputs.Count; i++)
         {
@@ -67,7 +71,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
     }
 
     /// <summary>Hands every request its rows of the outputs that it wants.</summary>
-    public void Scatter(ReplicaBatch batch, bool isBatched)
+    private void Scatter(ReplicaBatch batch, bool isBatched)
     {
         for (var i = 0; i < _outputShapes.Length; i++)
         {
@@ -91,6 +95,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
     {
         Dispose();
         _instance = model.Instantiate(client.Device, client, shapes);
+        _inputShapes = [.. _instance.Inputs.Select(input => input.Spec.Shape.ToArray())];
         _outputShapes = [.. _instance.Outputs.Select(output => output.Spec.Shape.ToArray())];
         _launch = new Launch(_instance.Program)
         {
@@ -99,40 +104,41 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
         };
     }
 
-    /// <summary>Runs the instance on the stream; cancelling stops it at its next yield point.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<InferenceOutcome> RunAsync(DeviceStream stream, long deadline,
-        CancellationToken cancellation)
+    /// <summary>
+    /// Runs the instance on the stream; cancelling stops it at its next yield point. To be awaited once.
+    /// </summary>
+    /// <param name="finish">Makes the outcome whole where it is taken, by whoever awaits it.</param>
+    public ValueTask<InferenceOutcome> RunAsync(DeviceStream stream, long deadline, CancellationToken cancellation,
+        Func<InstanceSlot, InferenceOutcome, InferenceOutcome>? finish = null)
     {
         var launch = _launch!;
         launch.Deadline = deadline;
+        _finish = finish;
         _completion.Reset();
         _threads = CompletionThreads.Of(stream.Class);
         var submitted = stream.Submit(launch);
         if (submitted != SubmitResult.Accepted)
         {
-            return new InferenceOutcome(submitted switch
+            return new ValueTask<InferenceOutcome>(Finished(new InferenceOutcome(submitted switch
             {
                 SubmitResult.NotAdmitted => InferenceStatus.NotAdmitted,
                 SubmitResult.QueueFull => InferenceStatus.QueueFull,
                 _ => InferenceStatus.Failed,
-            }, null, $"the device answered {submitted}");
+            }, null, $"the device answered {submitted}")));
         }
 
-        LaunchStatus status;
-        await using (cancellation.UnsafeRegister(static launch => ((Launch)launch!).Cancel(), launch))
-        {
-            status = await new ValueTask<LaunchStatus>(this, _completion.Version);
-        }
+        // Nobody takes the outcome before this method returns, so the registration is there when it is given up.
+        _leaving = cancellation.UnsafeRegister(static launch => ((Launch)launch!).Cancel(), launch);
+        return new ValueTask<InferenceOutcome>(this, _completion.Version);
+    }
 
-        return new InferenceOutcome(status switch
-        {
-            LaunchStatus.Completed => InferenceStatus.Completed,
-            LaunchStatus.Late => InferenceStatus.Late,
-            LaunchStatus.Cancelled => InferenceStatus.Cancelled,
-            LaunchStatus.Failed when launch.Failure is InputValueException => InferenceStatus.Rejected,
-            _ => InferenceStatus.Failed,
-        }, null, launch.Failure?.Message);
+    /// <summary>Runs the rows of the batch and hands each request its outputs.</summary>
+    public ValueTask<InferenceOutcome> RunAsync(
+        ReplicaBatch batch, bool isBatched, DeviceStream stream, CancellationToken cancellation)
+    {
+        Gather(batch);
+        (_batch, _isBatched) = (batch, isBatched);
+        return RunAsync(stream, 0, cancellation, static (slot, outcome) => slot.HandOut(outcome));
     }
 
     public ReadOnlySpan<long> Shape(int output) => _outputShapes[output];
@@ -154,11 +160,48 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
         _threads.Post(this);
     }
 
-    LaunchStatus IValueTaskSource<LaunchStatus>.GetResult(short token) => _completion.GetResult(token);
+    /// <summary>Runs the rows of the batch; the outputs stay here for the programs that go on with them.</summary>
+    public ValueTask<InferenceOutcome> RunPrefixAsync(
+        ReplicaBatch batch, DeviceStream stream, CancellationToken cancellation)
+    {
+        Gather(batch);
+        return RunAsync(stream, 0, cancellation);
+    }
 
-    ValueTaskSourceStatus IValueTaskSource<LaunchStatus>.GetStatus(short token) => _completion.GetStatus(token);
+    private InferenceOutcome HandOut(InferenceOutcome outcome)
+    {
+        if (outcome.Status == InferenceStatus.Completed)
+        {
+            Scatter(_batch!, _isBatched);
+        }
 
-    void IValueTaskSource<LaunchStatus>.OnCompleted(
+        _batch = null;
+        return outcome;
+    }
+
+    private InferenceOutcome Finished(InferenceOutcome outcome) =>
+        _finish is { } finish ? finish(this, outcome) : outcome;
+
+    InferenceOutcome IValueTaskSource<InferenceOutcome>.GetResult(short token)
+    {
+        var status = _completion.GetResult(token);
+
+        // Waits for a cancellation that is under way, so that it cannot meet the next launch.
+        _leaving.Dispose();
+        var failure = _launch!.Failure;
+        return Finished(new InferenceOutcome(status switch
+        {
+            LaunchStatus.Completed => InferenceStatus.Completed,
+            LaunchStatus.Late => InferenceStatus.Late,
+            LaunchStatus.Cancelled => InferenceStatus.Cancelled,
+            LaunchStatus.Failed when failure is InputValueException => InferenceStatus.Rejected,
+            _ => InferenceStatus.Failed,
+        }, null, failure?.Message));
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<InferenceOutcome>.GetStatus(short token) => _completion.GetStatus(token);
+
+    void IValueTaskSource<InferenceOutcome>.OnCompleted(
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _completion.OnCompleted(continuation, state, token, flags);
 }

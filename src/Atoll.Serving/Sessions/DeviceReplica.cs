@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Atoll.Devices;
 using Atoll.Models;
 
@@ -61,19 +60,8 @@ internal sealed class DeviceReplica : IReplica
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken)
-    {
-        var slot = SlotFor(batch);
-        slot.Gather(batch);
-        var outcome = await slot.RunAsync(_streams.For(batch.Class, batch.Priority), 0, cancellationToken);
-        if (outcome.Status == InferenceStatus.Completed)
-        {
-            slot.Scatter(batch, _isBatched);
-        }
-
-        return outcome;
-    }
+    public ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken) =>
+        SlotFor(batch).RunAsync(batch, _isBatched, _streams.For(batch.Class, batch.Priority), cancellationToken);
 
     public ValueTask DisposeAsync()
     {

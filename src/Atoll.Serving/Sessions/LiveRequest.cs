@@ -16,6 +16,7 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
     private byte[][] _data = [];
     private int[] _lengths = [];
     private InferenceRequest? _request;
+    private CancellationTokenRegistration _leaving;
     private int _isHeld;
 
     public enum Stage
@@ -153,10 +154,28 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
         }
     }
 
-    /// <summary>The client left.</summary>
-    public void GiveUp() => session.GiveUp(this);
+    /// <summary>
+    /// Gives the request up when the client leaves; called before anyone can take the outcome, which ends it.
+    /// </summary>
+    public void LeaveWith(CancellationToken client) => _leaving = client.UnsafeRegister(
+        static request => ((LiveRequest)request!).GiveUp(), this);
 
-    InferenceOutcome IValueTaskSource<InferenceOutcome>.GetResult(short token) => _completion.GetResult(token);
+    private void GiveUp() => session.GiveUp(this);
+
+    InferenceOutcome IValueTaskSource<InferenceOutcome>.GetResult(short token)
+    {
+        var outcome = _completion.GetResult(token);
+
+        // Waits for a client that is just leaving: it must not take the request's next use along.
+        _leaving.Dispose();
+        if (outcome.Outputs is null && !MayDefer)
+        {
+            // One that may be deferred is returned by who looks whether it was.
+            session.Return(this);
+        }
+
+        return outcome;
+    }
 
     ValueTaskSourceStatus IValueTaskSource<InferenceOutcome>.GetStatus(short token) => _completion.GetStatus(token);
 

@@ -171,25 +171,32 @@ internal sealed class LiveSession
         Wake();
     }
 
-    /// <summary>Waits for a batch, runs in it, and gives the outputs to the caller to dispose.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellation)
+    /// <summary>
+    /// Waits for a batch, runs in it, and gives the outputs to the caller to dispose. To be awaited once.
+    /// </summary>
+    public ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellation)
     {
         var refusal = TryEnter(request, out var live);
         if (live is null)
         {
             return refusal.Status == InferenceStatus.NotAdmitted && Defers(request)
-                ? await Late!.InferAsync(request, cancellation)
-                : refusal;
+                ? Late!.InferAsync(request, cancellation)
+                : new ValueTask<InferenceOutcome>(refusal);
         }
 
         Wake();
-        InferenceOutcome outcome;
-        using (cancellation.UnsafeRegister(static waiting => ((LiveRequest)waiting!).GiveUp(), live))
-        {
-            outcome = await live.Completion;
-        }
+        live.LeaveWith(cancellation);
+        return live.MayDefer ? DeferringAsync(live, request, cancellation) : live.Completion;
+    }
 
+    /// <summary>A client that names its own deadline wants no answer after it.</summary>
+    public bool Defers(InferenceRequest request) => Late is not null && request.Deadline == 0;
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<InferenceOutcome> DeferringAsync(
+        LiveRequest live, InferenceRequest request, CancellationToken cancellation)
+    {
+        var outcome = await live.Completion;
         if (outcome.Outputs is not null)
         {
             return outcome;
@@ -199,9 +206,6 @@ internal sealed class LiveSession
         Return(live);
         return isDeferred ? await DeferAsync(request, entered, cancellation) : outcome;
     }
-
-    /// <summary>A client that names its own deadline wants no answer after it.</summary>
-    public bool Defers(InferenceRequest request) => Late is not null && request.Deadline == 0;
 
     /// <summary>Hands the request on; the time that it waited here counts as waiting.</summary>
     private async ValueTask<InferenceOutcome> DeferAsync(

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Atoll.Devices;
 using Atoll.Models;
 
@@ -18,6 +17,7 @@ internal sealed class PrefixReplica : IReplica
     private readonly DeviceClient _client;
     private readonly ReplicaStreams _streams;
     private readonly PrefixSlots?[] _slots = new PrefixSlots?[2];
+    private readonly PrefixRun?[] _runs = new PrefixRun?[2];
 
     private PrefixReplica(Device device, ReplicaSource source)
     {
@@ -61,34 +61,8 @@ internal sealed class PrefixReplica : IReplica
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken)
-    {
-        var slots = _slots[(int)batch.Class]!;
-        var stream = _streams.For(batch.Class, batch.Priority);
-        var prefix = slots.PrefixFor(batch.Rows);
-        prefix.Gather(batch);
-        var outcome = await prefix.RunAsync(stream, 0, cancellationToken);
-        if (outcome.Status != InferenceStatus.Completed)
-        {
-            return outcome;
-        }
-
-        slots.Divide(batch, prefix);
-        foreach (var suffix in slots.Suffixes)
-        {
-            suffix.Submit(stream, cancellationToken);
-        }
-
-        foreach (var suffix in slots.Suffixes)
-        {
-            // All are awaited, whatever the first ones say: a slot is free only when its launch has ended.
-            var ended = await suffix.EndAsync();
-            outcome = ended.Status == InferenceStatus.Completed ? outcome : ended;
-        }
-
-        return outcome;
-    }
+    public ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken) =>
+        _runs[(int)batch.Class]!.Start(batch, _streams.For(batch.Class, batch.Priority), cancellationToken);
 
     public ValueTask DisposeAsync()
     {
@@ -123,6 +97,7 @@ internal sealed class PrefixReplica : IReplica
         WorkClass workClass, IReadOnlyList<int> sizes, BatchPreparation? preparation, CancellationToken cancellation)
     {
         var slots = _slots[(int)workClass] = new PrefixSlots(_programs, _client);
+        _runs[(int)workClass] = new PrefixRun(slots);
         for (var i = 0; i < sizes.Count && preparation?.Goes(sizes[i]) != false; i++)
         {
             var before = slots.OwnBytes;

@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
 using Atoll.Devices;
 using Atoll.Models;
 
@@ -50,7 +49,12 @@ internal sealed class PrefixSlots(PrefixPrograms programs, DeviceClient client) 
         return made;
     }
 
-    public InstanceSlot PrefixFor(int rows) => _prefixes[Array.FindIndex(_sizes, size => size >= rows)];
+    /// <summary>The smallest that holds so many rows; the replica has promised one.</summary>
+    public InstanceSlot PrefixFor(int rows)
+    {
+        var index = Array.BinarySearch(_sizes, rows);
+        return _prefixes[index < 0 ? ~index : index];
+    }
 
     /// <summary>Gives each model its requests of the batch.</summary>
     public void Divide(ReplicaBatch batch, InstanceSlot prefix)
@@ -114,8 +118,6 @@ internal sealed class PrefixSlots(PrefixPrograms programs, DeviceClient client) 
 internal sealed class SuffixSlots(PrefixSuffix suffix)
 {
     private readonly List<(int Size, InstanceSlot Slot)> _slots = [];
-    private InstanceSlot? _running;
-    private ValueTask<InferenceOutcome> _ending;
 
     public PrefixSuffix Suffix => suffix;
 
@@ -133,11 +135,14 @@ internal sealed class SuffixSlots(PrefixSuffix suffix)
         return slot;
     }
 
+    /// <summary>The end of what was submitted, its outputs handed out: to be awaited once.</summary>
+    public ValueTask<InferenceOutcome> Ending { get; private set; }
+
     /// <summary>Starts the suffix on its rows, where the batch has any.</summary>
-    [SuppressMessage("Reliability", "CA2012", Justification = "It is awaited once, in EndAsync.")]
+    [SuppressMessage("Reliability", "CA2012", Justification = "It is awaited once, by who takes it.")]
     public void Submit(DeviceStream stream, CancellationToken cancellation)
     {
-        _running = null;
+        Ending = new(new InferenceOutcome(InferenceStatus.Completed));
         if (Batch.Count == 0)
         {
             return;
@@ -148,29 +153,9 @@ internal sealed class SuffixSlots(PrefixSuffix suffix)
         {
             if (size >= Batch.Rows)
             {
-                _running = slot;
-                slot.Gather(Batch);
-                _ending = slot.RunAsync(stream, 0, cancellation);
+                Ending = slot.RunAsync(Batch, isBatched: true, stream, cancellation);
                 return;
             }
         }
-    }
-
-    /// <summary>Waits for the end and hands out the outputs.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<InferenceOutcome> EndAsync()
-    {
-        if (_running is null)
-        {
-            return new InferenceOutcome(InferenceStatus.Completed);
-        }
-
-        var outcome = await _ending;
-        if (outcome.Status == InferenceStatus.Completed)
-        {
-            _running.Scatter(Batch, isBatched: true);
-        }
-
-        return outcome;
     }
 }

@@ -46,7 +46,7 @@ internal sealed class FakeReplica : IReplica
             return new(new InferenceOutcome(InferenceStatus.Completed));
         }
 
-        Batches.Enqueue([.. Enumerable.Range(0, batch.Count).Select(i => batch.Input(i, 0)[0])]);
+        Batches.Enqueue(FirstBytes(batch));
         return RunGatedAsync(batch, cancellationToken);
     }
 
@@ -88,6 +88,10 @@ internal sealed class FakeReplica : IReplica
 
         return new InferenceOutcome(status);
     }
+
+    // Apart, since what a lambda closes over is allocated wherever its method begins.
+    private static byte[] FirstBytes(ReplicaBatch batch) =>
+        [.. Enumerable.Range(0, batch.Count).Select(i => batch.Input(i, 0)[0])];
 
     private void Answer(ReplicaBatch batch)
     {

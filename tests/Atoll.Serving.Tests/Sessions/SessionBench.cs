@@ -31,13 +31,19 @@ internal sealed class SessionBench : IDisposable
     /// <summary>Puts the session on one more device.</summary>
     public FakeReplica AddDevice(bool gated = true, int batch = 4)
     {
+        var replica = new FakeReplica { Gated = gated };
+        AddDevice(replica, batch);
+        return replica;
+    }
+
+    /// <summary>The same, of a device that is no fake.</summary>
+    public void AddDevice(IReplica replica, int batch = 4)
+    {
         var lane = new DeviceLane($"fake:{_lanes.Count}", WorkClass.RealTime, Clock, Clock.GetTimestamp());
         _lanes.Add(lane);
-        var replica = new FakeReplica { Gated = gated };
         var seat = Seat(Session, lane, replica, batch);
         lane.Serve([seat]);
         Session.Serve([.. Session.Seats, seat]);
-        return replica;
     }
 
     public LaneSeat Seat(LiveSession session, DeviceLane lane, IReplica replica, int batch) =>

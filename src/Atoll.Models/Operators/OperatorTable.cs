@@ -1,5 +1,3 @@
-using System.Collections.Frozen;
-
 namespace Atoll.Models;
 
 /// <summary>All operators that are had; what is not here is refused when a model is loaded.</summary>
@@ -8,9 +6,10 @@ public static class OperatorTable
     public const int OldestOpset = 6;
     public const int NewestOpset = 22;
 
-    private static readonly FrozenDictionary<(string Domain, string Name), OperatorDefinition[]> Definitions =
+    // Not frozen: that takes the compiler longer at the first load than all lookups together.
+    private static readonly Dictionary<(string Domain, string Name), OperatorDefinition[]> Definitions =
         Families().Select(StringOperators.WithStrings).GroupBy(d => (d.Domain, d.Name))
-            .ToFrozenDictionary(g => g.Key, g => g.ToArray());
+            .ToDictionary(g => g.Key, g => g.ToArray());
 
     public static IEnumerable<OperatorDefinition> All => Definitions.Values.SelectMany(d => d);
 

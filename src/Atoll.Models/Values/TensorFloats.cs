@@ -7,7 +7,8 @@ namespace Atoll.Models;
 /// <summary>The floats of a tensor for packing, through a buffer where they are not in memory.</summary>
 internal sealed class TensorFloats(Tensor tensor) : FloatSource, IDisposable
 {
-    private float[] _buffer = [];
+    // Of bytes: the pool of floats would have to be compiled first.
+    private byte[] _buffer = [];
 
     public override long Count => tensor.ElementCount;
 
@@ -18,22 +19,23 @@ internal sealed class TensorFloats(Tensor tensor) : FloatSource, IDisposable
             return tensor.AsSpan<float>().Slice(checked((int)start), count);
         }
 
-        if (_buffer.Length < count)
+        var bytes = checked(count * sizeof(float));
+        if (_buffer.Length < bytes)
         {
             Dispose();
-            _buffer = ArrayPool<float>.Shared.Rent(count);
+            _buffer = ArrayPool<byte>.Shared.Rent(bytes);
         }
 
-        var read = _buffer.AsSpan(0, count);
-        tensor.CopyTo(start * sizeof(float), MemoryMarshal.AsBytes(read));
-        return read;
+        var read = _buffer.AsSpan(0, bytes);
+        tensor.CopyTo(start * sizeof(float), read);
+        return MemoryMarshal.Cast<byte, float>(read);
     }
 
     public void Dispose()
     {
         if (_buffer.Length > 0)
         {
-            ArrayPool<float>.Shared.Return(_buffer);
+            ArrayPool<byte>.Shared.Return(_buffer);
             _buffer = [];
         }
     }

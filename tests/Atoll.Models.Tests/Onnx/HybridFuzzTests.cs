@@ -11,6 +11,7 @@ public sealed class HybridFuzzTests(CompiledTestDataTests.SharedDevice shared, I
 {
     private const int Quick = 3000;
     private const int Long = 500_000;
+    private const long AllocatedBytesMax = 64 << 20;
 
     private static readonly ModelLimits Small = new()
     {
@@ -31,6 +32,7 @@ public sealed class HybridFuzzTests(CompiledTestDataTests.SharedDevice shared, I
         for (var i = 0; i < mutations; i++)
         {
             var bytes = OnnxFuzzTests.Mutate(originals[i % 2], random);
+            var before = GC.GetAllocatedBytesForCurrentThread();
             try
             {
                 Run(ProtoModel.Load(bytes, Small).Graph);
@@ -44,7 +46,12 @@ public sealed class HybridFuzzTests(CompiledTestDataTests.SharedDevice shared, I
             {
                 Assert.Fail($"seed {seed}, mutation {i}: {e}\n{Convert.ToBase64String(bytes)}");
             }
+
+            var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.True(allocated < AllocatedBytesMax, $"seed {seed}, mutation {i}: {allocated} bytes allocated");
         }
+
+        Assert.Equal(0, shared.Device.MemoryInUseBytes);
 
         output.WriteLine($"{ran} of {mutations} mutations ran");
         Assert.InRange(ran, 1, mutations - 1);

@@ -76,6 +76,9 @@ public sealed unsafe class WinogradWeights : IPackedWeights
         }
     }
 
+    /// <summary>Modelled advantage from which on the transform is taken.</summary>
+    public const double AdvantageMin = 1.25;
+
     /// <summary>
     /// Whether the transform should beat the direct form: by arithmetic, as long as the fourfold weights are read fast
     /// enough and whole registers of channels are transformed.
@@ -87,13 +90,29 @@ public sealed unsafe class WinogradWeights : IPackedWeights
     public static bool Pays(IReadOnlyList<long> weights, int groups, ConvolutionGeometry g, IReadOnlyList<int> output)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        ArgumentNullException.ThrowIfNull(g);
         ArgumentNullException.ThrowIfNull(output);
-        if (groups != 1 || weights is not [var outputs, var inputs, 3, 3] || !CanUse(g) ||
-            inputs % 16 != 0 || outputs % 16 != 0)
-        {
-            return false;
-        }
+        return Fits(weights, groups, g) && Advantage(weights[1], weights[0], output) > AdvantageMin;
+    }
+
+    /// <summary>Whether the form exists for such filters and whole registers of channels are transformed.</summary>
+    /// <param name="weights">[outputs, inputs per group, height, width].</param>
+    /// <param name="groups">Groups of channels.</param>
+    /// <param name="g">Strides, borders and dilations.</param>
+    public static bool Fits(IReadOnlyList<long> weights, int groups, ConvolutionGeometry g)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(g);
+        return groups == 1 && weights is [var outputs, var inputs, 3, 3] && CanUse(g) &&
+            inputs % 16 == 0 && outputs % 16 == 0;
+    }
+
+    /// <summary>Modelled time of the direct form over that of the transformed one.</summary>
+    /// <param name="inputs">Input channels.</param>
+    /// <param name="outputs">Output channels.</param>
+    /// <param name="output">[N, H, W, C] of the result.</param>
+    public static double Advantage(long inputs, long outputs, IReadOnlyList<int> output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
 
         // Nanoseconds at 100 GFLOP/s and, for weights that do not stay in a near cache, 20 GB/s.
         var tiles = (double)output[0] * ((output[1] + 3) / 4) * ((output[2] + 3) / 4);
@@ -102,7 +121,7 @@ public sealed unsafe class WinogradWeights : IPackedWeights
         var reading = weightBytes > 512 << 10 ? weightBytes / 20 : 0;
         var multiplying = Math.Max(2.0 * Points * tiles * inputs * outputs / 90, reading);
         var transforming = tiles * (inputs + outputs) * 5;
-        return multiplying + transforming < 0.8 * direct;
+        return direct / (multiplying + transforming);
     }
 
     internal static bool CanUse(ConvolutionGeometry g) =>

@@ -55,7 +55,8 @@ public sealed class HybridModel : IDisposable
     /// <exception cref="ModelException">An operator is not had, or the shapes do not fit together.</exception>
     public static HybridModel Compile(Graph graph, CompileOptions? options = null)
     {
-        options ??= CompileOptions.Default;
+        // Its programs are made while it runs, when there is no time to measure.
+        options = (options ?? CompileOptions.Default) with { Tuning = null };
         var copy = GraphSpecializer.Copy(graph);
         IfInlining.InferAndApply(copy, options.Limits);
         GraphSimplifier.Run(copy, options.Limits);

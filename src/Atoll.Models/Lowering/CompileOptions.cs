@@ -16,6 +16,11 @@ public sealed record CompileOptions
     /// </summary>
     public bool Winograd { get; init; } = true;
 
+    /// <summary>
+    /// Where two forms are close by model, take the one that was the faster on this machine. Default null: as modelled.
+    /// </summary>
+    public KernelTuning? Tuning { get; init; }
+
     /// <summary>Let producers write straight into their part of a concatenation. Default true.</summary>
     public bool ConcatenateInPlace { get; init; } = true;
 

@@ -21,6 +21,7 @@ public sealed class CompiledModel : IDisposable
     {
         _graph = graph;
         _options = options;
+        Tuner = options.Tuning is { } tuning ? new ConvolutionTuner(tuning) : null;
         _constants = [.. ConstantsOf(graph)];
         Inputs = [.. graph.Inputs.Select(TensorSpec.Of)];
         Outputs = [.. graph.Outputs.Select(TensorSpec.Of)];
@@ -35,6 +36,9 @@ public sealed class CompiledModel : IDisposable
 
     /// <summary>Bytes of all constants before packing.</summary>
     public long WeightBytes => _constants.Sum(t => t.ByteCount);
+
+    /// <summary>Chooses among forms of kernels by measurement; null: as modelled.</summary>
+    internal ConvolutionTuner? Tuner { get; }
 
     public bool IsStatic => Inputs.All(i => i.IsStatic);
 
@@ -53,7 +57,9 @@ public sealed class CompiledModel : IDisposable
         var weights = Acquire(device, client);
         try
         {
-            return new ModelInstance(this, lowered, weights, client);
+            var instance = new ModelInstance(this, lowered, weights, client);
+            _options.Tuning?.Save();
+            return instance;
         }
         catch
         {

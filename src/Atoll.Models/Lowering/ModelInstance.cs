@@ -66,6 +66,7 @@ public sealed class ModelInstance : IDisposable
             Outputs = Outputs,
             Shared = shared,
             Own = _own,
+            Tuner = _model?.Tuner,
         };
         var kernels = lowered.Steps.SelectMany(step => Emit(lowered, step, binding)).ToArray();
         return client.Device.Load(lowered.Name, kernels.Length > 0 ? kernels : [new EmptyKernel()]);

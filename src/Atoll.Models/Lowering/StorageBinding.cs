@@ -20,6 +20,9 @@ internal sealed class StorageBinding
     /// <summary>Constants that exist for these input shapes only.</summary>
     public required DeviceWeights Own { get; init; }
 
+    /// <summary>Chooses among forms of kernels by measurement; null: as modelled.</summary>
+    public ConvolutionTuner? Tuner { get; init; }
+
     /// <summary>Who keeps a constant on the device.</summary>
     public DeviceWeights WeightsOf(Tensor tensor) => Shared.IsShared(tensor) ? Shared : Own;
 

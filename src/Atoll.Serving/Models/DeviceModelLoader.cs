@@ -10,6 +10,9 @@ namespace Atoll.Serving;
 public sealed class DeviceModelLoader(
     Device device, ModelLimits? limits = null, SessionDirector? director = null) : IModelLoader
 {
+    /// <summary>Measured choices of kernels; null: as modelled.</summary>
+    public KernelTuning? Tuning { get; init; }
+
     /// <inheritdoc/>
     public async Task<IServedModel> LoadAsync(
         ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken)
@@ -30,7 +33,7 @@ public sealed class DeviceModelLoader(
         var file = OnnxModel.Load(source.Path, limits);
         TensorOutputs.Apply(file.Graph);
         cancellationToken.ThrowIfCancellationRequested();
-        var options = new CompileOptions { Limits = limits ?? ModelLimits.Default };
+        var options = new CompileOptions { Limits = limits ?? ModelLimits.Default, Tuning = Tuning };
         if (ModelCompiler.TryCompileWhole(file.Graph, device, options) is not { } compiled)
         {
             return new HybridServedModel(

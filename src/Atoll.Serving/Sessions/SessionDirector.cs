@@ -96,7 +96,10 @@ public sealed partial class SessionDirector : IAsyncDisposable
             _constants.Share(graph);
         }
 
-        var options = new CompileOptions { Limits = limits, PlanCacheCapacity = sizes + 1 };
+        var options = new CompileOptions
+        {
+            Limits = limits, PlanCacheCapacity = sizes + 1, Tuning = Options.Tuning,
+        };
         var compiled = ModelCompiler.Compile(graph, options);
         var whole = new WholeModel(compiled, options, _grouping.CandidateOf(graph, compiled));
         var model = new HostedModel(source, configuration, whole, (_clock, _origin));

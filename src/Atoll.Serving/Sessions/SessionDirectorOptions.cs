@@ -1,3 +1,5 @@
+using Atoll.Models;
+
 namespace Atoll.Serving;
 
 /// <summary>How the director plans while it serves.</summary>
@@ -22,4 +24,7 @@ public sealed record SessionDirectorOptions
     /// 0.25.
     /// </summary>
     public double PrefixShare { get; init; } = 0.25;
+
+    /// <summary>Measured choices of kernels. Default null: as modelled.</summary>
+    public KernelTuning? Tuning { get; init; }
 }

@@ -58,6 +58,7 @@ internal static class ServeCommand
             settings.Models.Limits,
             new SessionSetup
             {
+                Models = settings.Models,
                 Options = new SessionDirectorOptions { PrefixShare = settings.Serving.PrefixShare },
                 Simulated = simulated,
             });

@@ -9,7 +9,7 @@ namespace Atoll;
 /// The one place where a device, the HTTP server and the live page are put together. Disposing stops them in the order
 /// that loses nothing: requests, models, compute units.
 /// </summary>
-internal sealed class ModelServer : IAsyncDisposable
+internal sealed partial class ModelServer : IAsyncDisposable
 {
     private readonly ILoggerFactory _loggers;
     private readonly CpuDevice[] _devices;
@@ -25,14 +25,15 @@ internal sealed class ModelServer : IAsyncDisposable
         _devices = MakeDevices(devices);
         try
         {
+            var tuning = sessions.Models is { } models ? TuningCache.Open(models, ReportTuning) : null;
             Sessions = new SessionDirector(
                 sessions.Simulated.Count > 0
                     ? sessions.Simulated
                     : [.. _devices.Select(device => new DeviceBackend(device))],
-                sessions.Options, Device.Clock, _loggers);
+                sessions.Options with { Tuning = tuning }, Device.Clock, _loggers);
             Host = new ServingHost(serving, new ServingServices
             {
-                Loader = new DeviceModelLoader(Device, limits, Sessions),
+                Loader = new DeviceModelLoader(Device, limits, Sessions) { Tuning = tuning },
                 Sessions = Sessions,
                 Loggers = _loggers,
                 Clock = Device.Clock,
@@ -126,4 +127,9 @@ internal sealed class ModelServer : IAsyncDisposable
             device.Dispose();
         }
     }
+
+    private void ReportTuning(string problem) => LogTuning(_loggers.CreateLogger<ModelServer>(), problem);
+
+    [LoggerMessage(1, LogLevel.Warning, "{Problem} (setting models.tuning_cache)")]
+    private static partial void LogTuning(ILogger logger, string problem);
 }

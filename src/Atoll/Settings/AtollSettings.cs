@@ -62,10 +62,14 @@ internal sealed class ServingSection
     public ServingOptions Options { get; set; } = new() { Version = VersionCommand.Read().Version };
 }
 
-/// <summary>What a model may ask of this machine.</summary>
+/// <summary>What a model may ask of this machine, and how its kernels are chosen.</summary>
 internal sealed class ModelsSection
 {
     public ModelLimits Limits { get; set; } = ModelLimits.Default;
+
+    public string TuningCache { get; set; } = Atoll.TuningCache.Auto;
+
+    public double TuningBudgetMs { get; set; } = 50;
 }
 
 /// <summary>What the process says about itself, on its error stream.</summary>

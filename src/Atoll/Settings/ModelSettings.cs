@@ -2,7 +2,9 @@ using Atoll.Models;
 
 namespace Atoll;
 
-/// <summary>What a model may ask of this machine: one setting per limit of <see cref="ModelLimits"/>.</summary>
+/// <summary>
+/// What a model may ask of this machine, one setting per limit of <see cref="ModelLimits"/>, and the choice of kernels.
+/// </summary>
 internal static class ModelSettings
 {
     public static IReadOnlyList<Setting> All { get; } =
@@ -52,5 +54,15 @@ internal static class ModelSettings
             new("models.host_bytes_max", "bytes", "Values that one run holds in host memory between its steps."),
             (1, 1L << 44), s => s.Models.Limits.HostBytesMax,
             (s, v) => s.Models.Limits = s.Models.Limits with { HostBytesMax = v }),
+        Setting.String(
+            new("models.tuning_cache", "",
+                "Where it is kept which form of a kernel was the faster one here, by shape: auto is a small file in " +
+                "the user's cache folder, off chooses by model alone. Forms round differently within the tolerance."),
+            TuningCache.Allowed, text => text.Length > 0,
+            s => s.Models.TuningCache, (s, v) => s.Models.TuningCache = v),
+        Setting.Number(
+            new("models.tuning_budget", "ms",
+                "Time that a model may spend on measuring kernels while it is loaded; 0 takes what is known."),
+            (0, 10_000), s => s.Models.TuningBudgetMs, (s, v) => s.Models.TuningBudgetMs = v),
     ];
 }

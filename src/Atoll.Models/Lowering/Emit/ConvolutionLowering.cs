@@ -79,9 +79,13 @@ internal static class ConvolutionLowering
 
     private static IReadOnlyList<CpuKernel> Emit(string name, StorageBinding binding, Filters filters,
         ConvolutionGeometry geometry, (TensorRef X, TensorRef Y, Epilogue Epilogue) on) =>
-        filters.MayTransform && WinogradWeights.Pays(filters.Weights.Shape, filters.Groups, geometry, on.Y.Shape)
+        filters.MayTransform && WinogradWeights.Fits(filters.Weights.Shape, filters.Groups, geometry) &&
+        PrefersWinograd(binding, new(on.X.Shape, on.Y.Shape, filters.WeightShape, geometry))
         ? [Convolution.CreateWinograd(name, on.X, filters.PackWinograd(binding), on.Y, geometry, on.Epilogue)]
         : Convolution.Create(name, on.X, filters.Pack(binding), on.Y, geometry, on.Epilogue);
+
+    private static bool PrefersWinograd(StorageBinding binding, ConvolutionTuner.Problem problem) =>
+        binding.Tuner?.PrefersWinograd(problem, binding.Arena.Client) ?? problem.IsModelledFaster;
 
     /// <summary>Views (N, C, H, W) or (N, C, W).</summary>
     public sealed record Operands(TensorView X, TensorView? Residual, TensorView Y)
@@ -113,10 +117,11 @@ internal static class ConvolutionLowering
             Key, Bias, $"convolution {Groups} {Form}", () =>
             {
                 using var source = new TensorFloats(Weights);
-                var shape = new WeightShape((int)Weights.Shape[0], (int)Weights.Shape[1],
-                    Weights.Shape.Length == 3 ? 1 : (int)Weights.Shape[2], (int)Weights.Shape[^1], Groups);
-                return ConvolutionWeights.Pack(source, shape, BiasValues);
+                return ConvolutionWeights.Pack(source, WeightShape, BiasValues);
             });
+
+        public WeightShape WeightShape => new((int)Weights.Shape[0], (int)Weights.Shape[1],
+            Weights.Shape.Length == 3 ? 1 : (int)Weights.Shape[2], (int)Weights.Shape[^1], Groups);
 
         private ReadOnlySpan<float> BiasValues => Bias is null ? [] : Bias.AsSpan<float>();
     }

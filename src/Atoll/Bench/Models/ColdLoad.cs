@@ -2,12 +2,13 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Atoll.Devices;
+using Atoll.Models;
 
 namespace Atoll;
 
 /// <summary>
 /// What a first load costs: one in a fresh process of ours, then one in a fresh process of ONNX Runtime, on the same
-/// CPUs. Starting the process is in neither time, compiling code at first use is.
+/// CPUs. Starting the process is in neither time; compiling code at first use is, and measuring kernels.
 /// </summary>
 internal static class ColdLoad
 {
@@ -25,8 +26,8 @@ internal static class ColdLoad
         };
         command.SetAction(result =>
         {
-            using var model = new MeasuredModel(
-                result.GetRequiredValue(file), result.GetValue(threads), result.GetValue(batch), clock);
+            using var model = new MeasuredModel(result.GetRequiredValue(file), result.GetValue(threads),
+                result.GetValue(batch), clock, new KernelTuning(null, "", clock, _ => { }));
             result.InvocationConfiguration.Output.WriteLine(
                 model.LoadMilliseconds.ToString("F2", CultureInfo.InvariantCulture));
         });

@@ -19,14 +19,15 @@ internal sealed class MeasuredModel : IDisposable
 
     /// <param name="path">A model file; a dimension without a size in it becomes the batch.</param>
     /// <param name="clock">Measures the load time.</param>
-    public MeasuredModel(string path, int threads, int batch, TimeProvider clock)
+    /// <param name="tuning">Measured choices of kernels; null: as modelled.</param>
+    public MeasuredModel(string path, int threads, int batch, TimeProvider clock, KernelTuning? tuning = null)
     {
         // Ordinary priority, as the peer has.
         _device = new CpuDevice(new CpuDeviceOptions { Units = threads, Rights = SchedulingRights.Plain });
         _stream = _device.CreateStream(new StreamOptions());
         var start = clock.GetTimestamp();
         Graph = OnnxModel.Load(path).Graph;
-        _compiled = ModelCompiler.Compile(Graph);
+        _compiled = ModelCompiler.Compile(Graph, new CompileOptions { Tuning = tuning });
         _instance = Instantiate(batch);
         LoadMilliseconds = clock.GetElapsedTime(start).TotalMilliseconds;
     }

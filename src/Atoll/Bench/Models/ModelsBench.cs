@@ -25,6 +25,9 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
     private const double StintMs = 100;
     private const int StintRunsMax = 5;
 
+    // Of this process alone: a first load measures, a second one knows.
+    private readonly KernelTuning _tuning = new(null, "", clock, _ => { });
+
     public ModelsReport Run()
     {
         var cpus = ThreadScheduling.AllowedCpus();
@@ -70,7 +73,7 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
         var peerLoad = peer?.Load(path, threads, options.Batches[0]);
         // Twice: the first load also compiles what it is the first to use, and may find the file on disk only.
         var cold = LoadOnce(path, threads);
-        using var ours = new MeasuredModel(path, threads, options.Batches[0], clock);
+        using var ours = new MeasuredModel(path, threads, options.Batches[0], clock, _tuning);
         foreach (var batch in options.Batches)
         {
             progress($"{model}: {threads} threads, batch {batch}");
@@ -101,7 +104,7 @@ internal sealed class ModelsBench(ModelsBenchOptions options, TimeProvider clock
 
     private double LoadOnce(string path, int threads)
     {
-        using var model = new MeasuredModel(path, threads, options.Batches[0], clock);
+        using var model = new MeasuredModel(path, threads, options.Batches[0], clock, _tuning);
         return model.LoadMilliseconds;
     }
 

@@ -13,8 +13,8 @@ internal sealed class ConvolutionTuner(KernelTuning tuning)
     private const int Rounds = 3;
 
     // Beyond these ratios of modelled times no measurement has said otherwise.
-    private const double CloseMin = 0.6;
-    private const double CloseMax = 2.5;
+    private const double CloseMin = 0.5;
+    private const double CloseMax = 1.9;
 
     // Packing weights only to measure them must stay cheap.
     private const long WeightBytesMax = 16 << 20;

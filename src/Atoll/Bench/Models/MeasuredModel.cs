@@ -30,6 +30,7 @@ internal sealed class MeasuredModel : IDisposable
         _compiled = ModelCompiler.Compile(Graph, new CompileOptions { Tuning = tuning });
         _instance = Instantiate(batch);
         LoadMilliseconds = clock.GetElapsedTime(start).TotalMilliseconds;
+        RandomInput.Fill(_instance, new Random(1));
     }
 
     public Graph Graph { get; }
@@ -47,6 +48,7 @@ internal sealed class MeasuredModel : IDisposable
     {
         _instance.Dispose();
         _instance = Instantiate(batch);
+        RandomInput.Fill(_instance, new Random(1));
     }
 
     public IReadOnlyDictionary<string, long[]> InputShapes =>
@@ -79,9 +81,7 @@ internal sealed class MeasuredModel : IDisposable
     private ModelInstance Instantiate(int batch)
     {
         var shapes = _compiled.Inputs.Select(i => (long[])[.. i.Shape.Select(d => d < 0 ? batch : d)]);
-        var instance = _compiled.Instantiate(_device, null, [.. shapes]);
-        RandomInput.Fill(instance, new Random(1));
-        return instance;
+        return _compiled.Instantiate(_device, null, [.. shapes]);
     }
 
     private void Again(Launch launch)

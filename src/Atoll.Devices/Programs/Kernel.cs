@@ -27,7 +27,7 @@ public abstract class Kernel
     public IReadOnlyList<BufferAccess> Accesses { get; }
 
     /// <summary>Scratch memory in bytes that one running block needs from its compute unit.</summary>
-    public virtual int ScratchBytes => 0;
+    public virtual long ScratchBytes => 0;
 
     /// <summary>Expected time of one block in microseconds, before any was measured; 0 = unknown.</summary>
     public virtual double EstimatedBlockMicroseconds => 0;

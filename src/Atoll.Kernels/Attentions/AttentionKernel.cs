@@ -32,11 +32,11 @@ internal sealed unsafe class AttentionKernel : CpuKernel
         _y = (float*)operands.Y.Pointer;
         _mask = operands.Mask == null ? null : (float*)operands.Mask.Pointer;
         var rows = (_queries + parts - 1) / parts;
-        ScratchBytes = sizeof(float) * (rows * _keys
+        ScratchBytes = sizeof(float) * ((long)rows * _keys
             + _multiply.ScratchFloats(rows, Math.Max(_keys, operands.Q.Shape[3]), false));
     }
 
-    public override int ScratchBytes { get; }
+    public override long ScratchBytes { get; }
 
     public override double EstimatedBlockMicroseconds => WorkMicroseconds(_operands) / _parts;
 

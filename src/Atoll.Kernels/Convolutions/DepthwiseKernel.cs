@@ -128,8 +128,7 @@ internal sealed unsafe class DepthwiseKernel<TLanes> : CpuKernel
 
     public override double EstimatedBlockMicroseconds => _plan.Microseconds;
 
-    // What does not fit is refused by the device, however large it is.
-    public override int ScratchBytes => (int)Math.Min(int.MaxValue, OwnBytes + _source.ScratchBytes);
+    public override long ScratchBytes => OwnBytes + _source.ScratchBytes;
 
     private int LinePitch => _columns * Strip<TLanes>.Pixel;
 

@@ -88,7 +88,7 @@ internal sealed class TiledKernel(string name, CpuKernel[] tiles, BufferAccess[]
 {
     private readonly int _each = tiles[0].Blocks;
 
-    public override int ScratchBytes { get; } = tiles.Max(tile => tile.ScratchBytes);
+    public override long ScratchBytes { get; } = tiles.Max(tile => tile.ScratchBytes);
 
     public override double EstimatedBlockMicroseconds => tiles[0].EstimatedBlockMicroseconds;
 

@@ -44,12 +44,12 @@ internal sealed unsafe class DirectConvolutionKernel : CpuKernel
         _maxTiles = plan.MaxRows * TileList.TilesOf(plan.MaxColumns, _inPlace.MaxRows);
         _gate = epilogue.Gate is { } gate ? ImageView.Of(gate) : default;
         // A gated convolution is pointwise, so the scaled panel lies where others have the padded copy.
-        ScratchBytes = 64 + _maxTiles * sizeof(TileRows) + sizeof(float) * (_inPlace.PartialFloats(_maxTiles)
+        ScratchBytes = 64 + (long)_maxTiles * sizeof(TileRows) + sizeof(float) * (_inPlace.PartialFloats(_maxTiles)
             + (epilogue.Gate != null ? _inPlace.ScaledFloats
-                : window.InputRows(plan.MaxRows) * _paddedColumns * window.Channels));
+                : (long)window.InputRows(plan.MaxRows) * _paddedColumns * window.Channels));
     }
 
-    public override int ScratchBytes { get; }
+    public override long ScratchBytes { get; }
 
     public override double EstimatedBlockMicroseconds => _plan.Microseconds;
 

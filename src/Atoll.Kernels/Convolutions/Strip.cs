@@ -30,7 +30,7 @@ internal unsafe struct StripLines
 internal abstract unsafe class StripSource
 {
     /// <summary>Scratch memory that <see cref="Make"/> needs.</summary>
-    public abstract int ScratchBytes { get; }
+    public abstract long ScratchBytes { get; }
 
     /// <summary>Makes lines of an image; false when the block must be left.</summary>
     public abstract bool Make(in StripLines lines, byte* scratch, BlockContext context);
@@ -42,7 +42,7 @@ internal sealed unsafe class CopiedStrip<TLanes>(ImageView x) : StripSource
 {
     private readonly bool _fetches = x.Bytes > TilePrefetch.FarBytes;
 
-    public override int ScratchBytes => 0;
+    public override long ScratchBytes => 0;
 
     public override bool Make(in StripLines lines, byte* scratch, BlockContext context)
     {
@@ -115,8 +115,8 @@ internal sealed unsafe class ExpandedStrip<TLanes> : StripSource
         _maxTiles = linesMax * Math.Max(1, TileList.TilesOf(x.Width, _multiply.MaxRows));
     }
 
-    public override int ScratchBytes =>
-        _maxTiles * sizeof(TileRows) + _multiply.PartialFloats(_maxTiles) * sizeof(float);
+    public override long ScratchBytes =>
+        (long)_maxTiles * sizeof(TileRows) + _multiply.PartialFloats(_maxTiles) * sizeof(float);
 
     public override bool Make(in StripLines lines, byte* scratch, BlockContext context)
     {

@@ -54,7 +54,7 @@ internal sealed unsafe class WinogradKernel<TLanes>(string name, TensorRef x, Wi
     // Points lie a line apart from a multiple of 4 KB, or all would fall into the same places of the caches.
     private readonly nint _pitch = (((nint)how.Plan.MaxTiles * w.InputChannels + 15) & ~15) + 16;
 
-    public override int ScratchBytes => sizeof(float) * (int)(Floats(_channels) + WinogradTransforms.TemporaryFloats
+    public override long ScratchBytes => sizeof(float) * (Floats(_channels) + WinogradTransforms.TemporaryFloats
         + Points * _pitch + (nint)Points * _maxTiles * _panels.FullWidth);
 
     public override double EstimatedBlockMicroseconds =>

@@ -29,7 +29,7 @@ internal sealed unsafe class BatchedMatrixKernel : CpuKernel
         _columnBlocks = split.ColumnBlocks;
     }
 
-    public override int ScratchBytes => sizeof(float)
+    public override long ScratchBytes => sizeof(float)
         * _multiply.ScratchFloats(_y.Shape[^2] / _rowBlocks + 1, _a.Shape[^1], _a.Strides[^1] != 1);
 
     public override double EstimatedBlockMicroseconds =>

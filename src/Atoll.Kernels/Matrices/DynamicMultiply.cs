@@ -42,9 +42,9 @@ internal sealed unsafe class DynamicMultiply
     public int Width => _width;
 
     /// <summary>Scratch floats for products of up to the given rows and reduction length.</summary>
-    public int ScratchFloats(int rows, int k, bool packA) =>
-        (ChunkLength + _maxRows) * _width + (TileList.TilesOf(rows, _maxRows) + 1) * _maxRows * _width
-            + (packA ? rows * k : 0);
+    public long ScratchFloats(int rows, int k, bool packA) =>
+        (ChunkLength + _maxRows) * _width + (TileList.TilesOf(rows, _maxRows) + 1L) * _maxRows * _width
+            + (packA ? (long)rows * k : 0);
 
     /// <summary>
     /// Computes columns first to last - 1; c's rows are contiguous. False when the block must be left.

@@ -33,8 +33,8 @@ internal sealed unsafe class MatrixKernel : CpuKernel
         _maxTiles = TileList.TilesOf(_rows / split.RowBlocks + 1, _multiply.MaxRows);
     }
 
-    public override int ScratchBytes =>
-        _maxTiles * sizeof(TileRows) + _multiply.PartialFloats(_maxTiles) * sizeof(float) + 64;
+    public override long ScratchBytes =>
+        (long)_maxTiles * sizeof(TileRows) + _multiply.PartialFloats(_maxTiles) * sizeof(float) + 64;
 
     public override double EstimatedBlockMicroseconds => _split.Microseconds;
 

@@ -106,7 +106,7 @@ internal sealed unsafe class PanelMultiply
     public bool FetchesOutputs { get; init; }
 
     /// <summary>Floats that <see cref="Run"/> needs for partial sums of the given tiles.</summary>
-    public int PartialFloats(int tiles) => (tiles + 1) * MaxRows * _panels.FullWidth;
+    public long PartialFloats(int tiles) => (tiles + 1L) * MaxRows * _panels.FullWidth;
 
     /// <summary>Floats that <see cref="RunScaled"/> needs for a panel whose rows are scaled.</summary>
     public int ScaledFloats => _panels.K * _panels.FullWidth;

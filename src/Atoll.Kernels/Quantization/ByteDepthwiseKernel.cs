@@ -39,8 +39,8 @@ internal sealed unsafe class ByteDepthwiseKernel : CpuKernel
         _macsBetweenYields = (int)MacsPerMicrosecond(w);
     }
 
-    public override int ScratchBytes =>
-        192 + _w.Parts * DepthwiseBytes.Width * 8 + Padded + 2 * TapRoom * sizeof(byte*);
+    public override long ScratchBytes =>
+        192 + (long)_w.Parts * DepthwiseBytes.Width * 8 + Padded + 2 * TapRoom * sizeof(byte*);
 
     public override double EstimatedBlockMicroseconds => (double)_y.Count * _w.Taps / Blocks / MacsPerMicrosecond(_w);
 

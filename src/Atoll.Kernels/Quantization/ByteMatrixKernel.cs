@@ -41,8 +41,8 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
 
     private int RowTerms => (_split.MaxRows + 16) * sizeof(int);
 
-    public override int ScratchBytes =>
-        64 + TileBytes + sizeof(PanelTerms) + 2 * RowTerms + (_inPlace ? 0 : _split.MaxRows * _pitch);
+    public override long ScratchBytes =>
+        64 + TileBytes + sizeof(PanelTerms) + 2 * RowTerms + (_inPlace ? 0 : (long)_split.MaxRows * _pitch);
 
     public override double EstimatedBlockMicroseconds => _split.Microseconds;
 

@@ -68,7 +68,7 @@ internal sealed unsafe class TopKernel<T>(
     private readonly T* _values = (T*)values.Pointer;
     private readonly long* _indices = (long*)indices.Pointer;
 
-    public override int ScratchBytes => checked(_k * sizeof(Entry));
+    public override long ScratchBytes => (long)_k * sizeof(Entry);
 
     protected override bool Row(long row, BlockContext context)
     {

@@ -15,6 +15,7 @@ internal sealed class LoweringContext
     private readonly Graph _graph;
     private readonly RowPadding _padding;
     private int _storages;
+    private long _computed;
 
     public LoweringContext(Graph graph, CompileOptions options)
     {
@@ -67,6 +68,19 @@ internal sealed class LoweringContext
         }
 
         return view;
+    }
+
+    /// <summary>Counts the elements of a node's outputs as computed at load.</summary>
+    /// <exception cref="ModelException">With those before them they are too many.</exception>
+    public void CountComputed(GraphNode node)
+    {
+        var limits = Options.Limits;
+        _computed += node.Outputs.Sum(o => o is null ? 0 : limits.CountElements(o.Shape, $"{node}: an output"));
+        if (_computed > limits.FoldElementsTotalMax)
+        {
+            throw ModelLimits.Exceeded($"{node}: results computed at load come to {_computed} elements",
+                limits.FoldElementsTotalMax, nameof(limits.FoldElementsTotalMax));
+        }
     }
 
     /// <summary>A new arena storage of a value's size, with room between its rows where there is padding.</summary>

@@ -11,6 +11,7 @@ internal sealed class FunctionInlining
     private readonly ModelLimits _limits;
     private long _nodes;
     private long _bytes;
+    private long _records;
     private int _calls;
 
     private FunctionInlining(ModelProto model, ModelLimits limits)
@@ -82,8 +83,19 @@ internal sealed class FunctionInlining
                 nameof(ModelLimits.FileBytesMax));
         }
 
+        if ((_records += RecordsOf(node)) > _limits.RecordsMax)
+        {
+            throw ModelLimits.Exceeded("the functions of the model come to too many records", _limits.RecordsMax,
+                nameof(ModelLimits.RecordsMax));
+        }
+
         return body.Instantiate(node);
     }
+
+    // As the file's own records: messages and strings.
+    private static long RecordsOf(NodeProto node) => 1 + node.Input.Count + node.Output.Count + node.Attribute.Sum(
+        a => 2L + a.Strings.Count + a.Tensors.Count + (a.G?.Node.Sum(RecordsOf) ?? 0) +
+            a.Graphs.Sum(graph => graph.Node.Sum(RecordsOf)));
 
     private void RequireOpsets(FunctionProto function)
     {

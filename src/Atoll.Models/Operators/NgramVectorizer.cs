@@ -5,7 +5,7 @@ internal static class NgramVectorizer
 {
     public static IEnumerable<OperatorDefinition> All =>
     [
-        new("TfIdfVectorizer", Infer, Vectorize) { SinceOpset = 9, Strings = StringSupport.Own },
+        new("TfIdfVectorizer", Infer, Vectorize) { SinceOpset = 9, Strings = StringSupport.Own, IsHeavy = true },
     ];
 
     private static void Infer(OperatorCall call)

@@ -4,6 +4,7 @@ namespace Atoll.Models;
 internal sealed class RunBudget(ModelLimits limits, CancellationToken cancellation = default)
 {
     private long _iterations;
+    private long _stacked;
 
     public ModelLimits Limits => limits;
 
@@ -20,6 +21,13 @@ internal sealed class RunBudget(ModelLimits limits, CancellationToken cancellati
                 nameof(limits.LoopIterationsMax));
         }
     }
+
+    /// <summary>Counts what iterations leave behind until their loop ends, over all loops that run.</summary>
+    /// <exception cref="ModelException">It is too much.</exception>
+    public void Stack(long bytes) => CheckBytes(_stacked += bytes);
+
+    /// <summary>The bytes are no longer held: their loop has ended.</summary>
+    public void Unstack(long bytes) => _stacked -= bytes;
 
     /// <summary>Checks the bytes that are alive at once.</summary>
     /// <exception cref="ModelException">They are too many.</exception>

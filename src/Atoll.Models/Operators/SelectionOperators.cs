@@ -13,7 +13,7 @@ internal static class SelectionOperators
         Bits("BitwiseAnd", 18, (a, b, _) => a & b), Bits("BitwiseOr", 18, (a, b, _) => a | b),
         Bits("BitwiseXor", 18, (a, b, _) => a ^ b),
         new("BitwiseNot", ShapeRules.SameAsFirst, Complement) { SinceOpset = 18 },
-        new("Det", InferDeterminant, Determinant) { SinceOpset = 11 },
+        new("Det", InferDeterminant, Determinant) { SinceOpset = 11, IsHeavy = true },
     ];
 
     private static void InferOneHot(OperatorCall call)

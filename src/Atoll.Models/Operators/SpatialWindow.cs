@@ -6,6 +6,9 @@ namespace Atoll.Models;
 /// </summary>
 public sealed record SpatialWindow
 {
+    // Positions, and how far apart they lie, are computed in 32 bits by kernels; no real network comes near.
+    private const long SpanMax = 1 << 26;
+
     public required long[] Input { get; init; }
 
     public required long[] Kernel { get; init; }
@@ -79,15 +82,21 @@ public sealed record SpatialWindow
     public static long[] List(OperatorCall call, string attribute, int count, long missing, long least)
     {
         var values = call.Attributes.Ints(attribute, [.. Enumerable.Repeat(missing, count)]);
-        return values.Length == count && values.All(v => v >= least && v <= int.MaxValue)
+        return values.Length == count && values.All(v => v >= least && v <= SpanMax)
             ? (long[])values.Clone()
             : throw call.Fail(ModelError.InvalidAttribute,
-            $"{attribute} [{string.Join(',', values)}] are not {count} numbers from {least} on");
+            $"{attribute} [{string.Join(',', values)}] are not {count} numbers from {least} to {SpanMax}");
     }
 
     private void Place(OperatorCall call, int axis)
     {
         var (size, stride, extent) = (Input[axis], Strides[axis], Extent(axis));
+        if (extent > SpanMax)
+        {
+            throw call.Fail(ModelError.InvalidAttribute,
+                $"a kernel of {Kernel[axis]} with dilation {Dilations[axis]} covers {extent}, more than {SpanMax}");
+        }
+
         var mode = call.Attributes.Text("auto_pad", "NOTSET");
         if (mode is "SAME_UPPER" or "SAME_LOWER")
         {

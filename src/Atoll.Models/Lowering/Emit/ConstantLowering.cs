@@ -15,13 +15,14 @@ internal static class ConstantLowering
 
     private static void Compute(GraphNode node, LoweringContext context)
     {
+        context.CountComputed(node);
         var needsShapesOnly = OperatorTable.Find(node).NeedsShapesOnly;
         var inputs = node.Inputs.Select(v => v is null ? null : v.Constant ?? (needsShapesOnly
             ? new Tensor(v.Type, v.Shape!, new byte[v.Shape!.Aggregate(v.Type.SizeInBytes(), (a, d) =>
                 checked(a * (int)d))])
             : throw new ModelException(ModelError.UnsupportedOperator,
                 $"{node} (opset {node.Opset}): '{v.Name}' must be known when the model is compiled")));
-        var results = ReferenceInterpreter.Evaluate(node, inputs, ModelLimits.Default);
+        var results = ReferenceInterpreter.Evaluate(node, inputs, context.Options.Limits);
         for (var i = 0; i < node.Outputs.Count; i++)
         {
             if (node.Outputs[i] is { } output)

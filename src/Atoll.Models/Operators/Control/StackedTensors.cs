@@ -16,12 +16,14 @@ internal sealed class StackedTensors
                 $"[{string.Join(',', _parts[0].Shape)}] and [{string.Join(',', part.Shape)}]");
         }
         _parts.Add(part);
-        call.Budget.CheckBytes(_bytes += part.ByteCount);
+        _bytes += part.ByteCount;
+        call.Budget.Stack(part.ByteCount);
     }
 
     /// <summary>The stack along a new first axis; of no parts, what was inferred says the other dimensions.</summary>
     public Tensor Stack(OperatorCall call, TensorInfo inferred)
     {
+        call.Budget.Unstack(_bytes);
         if (_parts.Count == 0)
         {
             long[] rest = inferred.Shape is { Length: > 0 } shape ? [.. shape.Skip(1).Select(d => Math.Max(d, 0))] : [];

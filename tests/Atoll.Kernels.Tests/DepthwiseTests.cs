@@ -77,7 +77,7 @@ public sealed class DepthwiseTests
         var (x, y) = (harness.Allocate(4, 1, 1, 200_002, 2), harness.Allocate(4, 1, 1, 200_000, 2));
         var kernel = Assert.Single(Convolution.Create(
             "wide", x, weights, y, one, new Epilogue(null, Activation.None)));
-        Assert.InRange(kernel.ScratchBytes, 1, 4 << 20);
+        Assert.InRange(kernel.ScratchBytes, 1L, 4L << 20);
     }
 
     private static Layer Draw(Random random)

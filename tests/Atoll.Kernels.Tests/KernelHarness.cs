@@ -147,7 +147,7 @@ internal sealed unsafe class KernelHarness : IDisposable
                 if (i < 20)
                 {
                     using var leaving = BlockContext.CreateLeaving(
-                        Random.Next(1 << Random.Next(10)), kernel.ScratchBytes + 64);
+                        Random.Next(1 << Random.Next(10)), (int)kernel.ScratchBytes + 64);
                     RunBlock(kernel, order[i], leaving);
                 }
 
@@ -171,9 +171,9 @@ internal sealed unsafe class KernelHarness : IDisposable
 
     private static void RunBlock(CpuKernel kernel, int block, BlockContext context)
     {
-        Assert.InRange(kernel.ScratchBytes, 0, 4 << 20);
+        Assert.InRange(kernel.ScratchBytes, 0L, 4L << 20);
         // Not-a-number everywhere: a read of something never written shows.
-        new Span<byte>(context.Scratch, kernel.ScratchBytes).Fill(0xff);
+        new Span<byte>(context.Scratch, (int)kernel.ScratchBytes).Fill(0xff);
         var guard = new Span<byte>(context.Scratch + kernel.ScratchBytes, 64);
         guard.Fill(0x5a);
         kernel.RunBlock(block, context);
@@ -194,7 +194,7 @@ internal sealed unsafe class KernelHarness : IDisposable
     }
 
     private static BlockContext ContextFor(IReadOnlyList<CpuKernel> kernels) =>
-        BlockContext.CreateUndisturbed(kernels.Max(kernel => kernel.ScratchBytes) + 64);
+        BlockContext.CreateUndisturbed((int)kernels.Max(kernel => kernel.ScratchBytes) + 64);
 
     private void AssertSame(byte[][] expected, string what)
     {

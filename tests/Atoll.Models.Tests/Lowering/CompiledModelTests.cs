@@ -47,6 +47,33 @@ public sealed class CompiledModelTests
     }
 
     [Fact]
+    public void Product_whose_scratch_memory_passes_32_bits_is_refused()
+    {
+        var b = new GraphBuilder(1);
+        var row = b.Op("Expand", b.Input(1, 1), b.Ints(1, 1 << 29));
+        var column = b.Op("Expand", b.Input(1, 1), b.Ints(1 << 29, 1));
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
+        using var model = ModelCompiler.Compile(b.Build(b.Op("MatMul", row, column)));
+        var refusal = Assert.Throws<DeviceException>(() => model.Instantiate(device));
+        Assert.Equal(DeviceError.InvalidProgram, refusal.Error);
+        Assert.Contains("scratch bytes", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(0, device.MemoryInUseBytes);
+    }
+
+    [Fact]
+    public void Random_tensors_that_come_to_too_much_are_refused()
+    {
+        var b = new GraphBuilder(1);
+        var x = b.Input(8, 8);
+        var graph = b.Build(b.Op("Add", b.Op("RandomNormalLike", x), b.Op("RandomUniformLike", x)));
+        ModelCompiler.Compile(graph, new CompileOptions { Limits = new ModelLimits { FoldElementsTotalMax = 128 } })
+            .Dispose();
+        var refusal = Assert.Throws<ModelException>(() => ModelCompiler.Compile(
+            graph, new CompileOptions { Limits = new ModelLimits { FoldElementsTotalMax = 127 } }));
+        Assert.Contains("models.fold_elements_total_max", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void All_unsupported_operators_are_named_at_once()
     {
         var b = new GraphBuilder(1);

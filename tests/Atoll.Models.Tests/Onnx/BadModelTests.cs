@@ -76,6 +76,21 @@ public sealed class BadModelTests
         Refused(ModelError.InvalidShape, () => new ProtoModel()
         .Input("x", 2, 3).Input("z", 4).Node("Add", "x z", "y").Output("y", 2, 3).Load(), "Add_0", "[2,3]", "[4]");
 
+    [Theory]
+    [InlineData("dilations", 1, 1L << 30)]
+    [InlineData("strides", 1, (1L << 26) + 1)]
+    [InlineData("pads", 0, 0, int.MaxValue, int.MaxValue)]
+    public void Windows_of_absurd_reach_are_refused(string attribute, params long[] values) =>
+        Refused(ModelError.InvalidAttribute, () => new ProtoModel()
+        .Input("x", 1, 1, 1, 3).Float("w", [1, 1, 1, 5], 1, 1, 1, 1, 1)
+        .Node("Conv", "x w", "y", ProtoModel.Ints(attribute, values)).Output("y", 1, 1, 1, 1).Load(),
+            "Conv_0", attribute);
+
+    [Fact]
+    public void Kernel_of_absurd_reach_is_refused() => Refused(ModelError.InvalidAttribute, () => new ProtoModel()
+        .Input("x", 1, 1, 1, 3).Node("MaxPool", "x", "y", ProtoModel.Ints("kernel_shape", 1, 5),
+            ProtoModel.Ints("dilations", 1, 1L << 26)).Output("y", 1, 1, 1, 1).Load(), "MaxPool_0", "covers");
+
     [Fact]
     public void Declared_output_shape_that_is_not_met_is_refused() =>
         Refused(ModelError.InvalidShape, () => new ProtoModel()

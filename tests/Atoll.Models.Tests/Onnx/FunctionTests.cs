@@ -56,6 +56,25 @@ public sealed class FunctionTests
     }
 
     [Fact]
+    public void Functions_that_multiply_attributes_are_refused_at_the_limit_of_records()
+    {
+        var model = new ProtoModel().Input("x", 2).Output("y", 2);
+        Import(model);
+        var function = Function("F", "x", "y");
+        var node = Node("Neg", "x", "y");
+        node.Attribute.AddRange(Enumerable.Range(0, 1000).Select(i => ProtoModel.Int($"a{i}", 1)));
+        function.Node.Add(node);
+        model.Proto.Functions.Add(function);
+        model.Graph.Node.AddRange(Enumerable.Range(0, 1000).Select(i => Call("F", "x", i == 0 ? "y" : $"v{i}")));
+        var limits = new ModelLimits { RecordsMax = 100_000 };
+        var refused = Assert.Throws<ModelException>(() => model.Load(limits));
+        Assert.Equal(ModelError.LimitExceeded, refused.Error);
+        Assert.Contains("the functions of the model come to too many records", refused.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("models.records_max", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Function_of_another_operator_set_is_refused()
     {
         var model = Model();

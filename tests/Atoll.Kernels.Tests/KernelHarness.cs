@@ -159,7 +159,8 @@ internal sealed unsafe class KernelHarness : IDisposable
     /// <summary>Every yield point finds the unit wanted, and goes on.</summary>
     private static void RunInterrupted(IReadOnlyList<CpuKernel> kernels)
     {
-        using var context = new StretchRecorder(TimeProvider.System, kernels.Max(kernel => kernel.ScratchBytes) + 64);
+        var scratch = (int)kernels.Max(kernel => kernel.ScratchBytes);
+        using var context = new StretchRecorder(TimeProvider.System, scratch + 64);
         foreach (var kernel in kernels)
         {
             for (var block = 0; block < kernel.Blocks; block++)

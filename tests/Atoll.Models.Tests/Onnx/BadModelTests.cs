@@ -77,9 +77,9 @@ public sealed class BadModelTests
         .Input("x", 2, 3).Input("z", 4).Node("Add", "x z", "y").Output("y", 2, 3).Load(), "Add_0", "[2,3]", "[4]");
 
     [Theory]
-    [InlineData("dilations", 1, 1L << 30)]
-    [InlineData("strides", 1, (1L << 26) + 1)]
-    [InlineData("pads", 0, 0, int.MaxValue, int.MaxValue)]
+    [InlineData("dilations", 1L, 1L << 30)]
+    [InlineData("strides", 1L, (1L << 26) + 1)]
+    [InlineData("pads", 0L, 0L, (1L << 31) - 1, (1L << 31) - 1)]
     public void Windows_of_absurd_reach_are_refused(string attribute, params long[] values) =>
         Refused(ModelError.InvalidAttribute, () => new ProtoModel()
         .Input("x", 1, 1, 1, 3).Float("w", [1, 1, 1, 5], 1, 1, 1, 1, 1)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Atoll.Devices;
 
 namespace Atoll.Kernels;
@@ -21,6 +22,9 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
     private readonly ByteProductForm _form;
     private readonly ByteSplit _split;
     private readonly bool _inPlace;
+
+    // Of each call.
+    private readonly (int Count, int Steps)[] _segments;
     private readonly int _pitch;
 
     public ByteMatrixKernel(string name, ByteRows rows, PackedBytes b, TensorRef y, ByteProduct product)
@@ -37,6 +41,13 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
         _epilogue = new ByteEpilogue(product, b, y);
         _inPlace = rows.PitchInPlace != 0 && !product.IsSigned && b.K % 4 == 0 && b.K > 0;
         _pitch = (b.Steps * 4 + 63) & ~63;
+        _segments = new (int, int)[(b.Steps + split.StepsMax - 1) / split.StepsMax];
+        for (var call = 0; call < _segments.Length; call++)
+        {
+            var (first, last) = BlockSplit.Part(b.Steps, _segments.Length, call);
+            var count = SegmentsOf(last - first);
+            _segments[call] = (count, (last - first) / count);
+        }
     }
 
     private int RowTerms => (_split.MaxRows + 16) * sizeof(int);
@@ -158,11 +169,12 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
     }
 
     // All sums of a tile, in calls of a few microseconds that look between segments whether the unit is wanted.
+    [SkipLocalsInit]
     private bool Tile(in SumRows rows, byte* a, nint pitch, int panel, BlockContext context)
     {
         var starts = stackalloc nint[SegmentsMax];
         var vectors = _b.Vectors(panel);
-        var calls = (_b.Steps + _split.StepsMax - 1) / _split.StepsMax;
+        var calls = _segments.Length;
         ByteTile tile;
         tile.Pitch = pitch;
         tile.Sums = rows.Sums;
@@ -173,8 +185,8 @@ internal sealed unsafe class ByteMatrixKernel : CpuKernel
             tile.A1 = tile.A0 + (rows.Count + 1) / 2 * pitch;
             tile.B = _b.Panel(panel) + (long)first * vectors * 64;
             tile.Segments = starts;
-            tile.SegmentCount = SegmentsOf(last - first);
-            tile.Steps = (last - first) / tile.SegmentCount;
+            tile.SegmentCount = _segments[call].Count;
+            tile.Steps = _segments[call].Steps;
             for (nint i = 0; i < tile.SegmentCount; i++)
             {
                 starts[i] = i * tile.Steps * 4;

@@ -47,8 +47,8 @@ internal sealed class RowPadding
     }
 
     // Whoever writes a part of a concatenated image leaves room for the other parts anyway.
-    private static bool WritesRows(GraphNode node, MemoryOrder order) =>
-        ReadsRows(node) || (node.Is("Concat") && order == MemoryOrder.ChannelsLast && node.Out().Shape is { Length: 4 });
+    private static bool WritesRows(GraphNode node, MemoryOrder order) => ReadsRows(node) ||
+        (node.Is("Concat") && order == MemoryOrder.ChannelsLast && node.Out().Shape is { Length: 4 });
 
     private static bool ReadsRows(GraphNode node) =>
         node.IsFused("MatMul") || node.IsFused(DepthwiseFusion.Operator) ||

@@ -18,6 +18,14 @@ public sealed class BadRequestTests
     [InlineData("""{"inputs":[]}""", "input 'x' of model 'm' is missing (0 of 1 inputs given)")]
     [InlineData($$$"""{"inputs":[{{{Good}}}],"inputs":[{{{Good}}}]}""", "'inputs' is given twice")]
     [InlineData($$$"""{"inputs":[{{{Good}}},{{{Good}}}]}""", "input 'x' is given twice")]
+    [InlineData($$$"""{"id":"a","inputs":[{{{Good}}}],"id":"b"}""", "'id' is given twice")]
+    [InlineData(
+        $$$"""{"parameters":{},"inputs":[{{{Good}}}],"parameters":{"priority":1}}""", "'parameters' is given twice")]
+    [InlineData($$$"""{"outputs":[],"inputs":[{{{Good}}}],"outputs":[]}""", "'outputs' is given twice")]
+    [InlineData($$$"""{"inputs":[{{{Good}}}],"outputs":[{"name":"y","name":"y"}]}""", "output 'y' has 'name' twice")]
+    [InlineData(
+        $$$"""{"inputs":[{{{Good}}}],"outputs":[{"name":"y","parameters":{},"parameters":{}}]}""",
+        "output 'y' has 'parameters' twice")]
     [InlineData($$$"""{"id":7,"inputs":[{{{Good}}}]}""", "id must be a string")]
     [InlineData(
         $$$"""{"inputs":[{{{Good}}}],"outputs":[{"name":"q"}]}""",
@@ -50,6 +58,17 @@ public sealed class BadRequestTests
     [InlineData("""{"shape":[2],"datatype":"FP32","data":[1,2]}""", "an input has no 'name'")]
     [InlineData("""{"name":"x","datatype":"FP32","data":[1,2]}""", "input 'x' has no 'shape'")]
     [InlineData("""{"name":"x","shape":[2],"data":[1,2]}""", "input 'x' has no 'datatype'")]
+    [InlineData(
+        """{"name":"x","shape":[2],"datatype":"FP32","data":[1,2],"shape":[8]}""", "input 'x' has 'shape' twice")]
+    [InlineData("""{"name":"x","shape":[2],"datatype":"FP32","data":[1,2],"name":"q"}""", "has 'name' twice")]
+    [InlineData("""{"name":"x","shape":[2],"datatype":"FP32","data":[1,2],"datatype":"INT8"}""", "'datatype' twice")]
+    [InlineData("""{"name":"x","shape":[2],"datatype":"FP32","data":[1,2],"data":[3,4]}""", "has 'data' twice")]
+    [InlineData(
+        """{"parameters":{"binary_data_size":8},"name":"x","shape":[2],"datatype":"FP32","parameters":{}}""",
+        "'parameters' twice")]
+    [InlineData(
+        """{"name":"x","shape":[2],"datatype":"FP32","parameters":{"binary_data_size":8},"data":[1,2]}""",
+        "has both 'data' and binary_data_size")]
     [InlineData("""{"name":"x","shape":[2],"datatype":"FP32"}""", "neither 'data' nor binary_data_size")]
     [InlineData(
         """{"name":"q","shape":[2],"datatype":"FP32","data":[1,2]}""",

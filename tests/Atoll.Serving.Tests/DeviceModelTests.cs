@@ -123,6 +123,37 @@ public sealed class DeviceModelTests : IDisposable
         Assert.Equal(await InferAsync(client, 0), await InferAsync(client, 0, "/versions/3"));
     }
 
+    [Fact]
+    public async Task What_follows_the_first_run_of_a_model_holds_up_no_thread_that_answers()
+    {
+        Create("net");
+        using var device = new CpuDevice(new CpuDeviceOptions());
+        var source = ModelSource.Find(_folder.FullName).Single();
+
+        var isOne = await Task.Run(async () =>
+        {
+            await using var model = await new DeviceModelLoader(device).LoadAsync(source, new(), Token);
+            return CompletionThreads.IsCurrent;
+        }, Token);
+
+        Assert.False(isOne);
+    }
+
+    [Fact]
+    public async Task Data_that_is_not_what_its_shape_takes_is_refused()
+    {
+        Create("net");
+        using var device = new CpuDevice(new CpuDeviceOptions());
+        await using var model = await new DeviceModelLoader(device).LoadAsync(
+            ModelSource.Find(_folder.FullName).Single(), new(), Token);
+        var request = new InferenceRequest { Inputs = [new InputTensor([1, 3, 32, 32], new byte[16])] };
+
+        var outcome = await model.InferAsync(request, Token);
+
+        Assert.Equal(InferenceStatus.Rejected, outcome.Status);
+        Assert.Contains("has 16 bytes; its shape takes 12288", outcome.Reason);
+    }
+
     private void Create(string name) => SampleModels.Create(
         "vgg19", Path.Combine(_folder.FullName, $"{name}.onnx"), new SampleModelOptions { Width = 0.05, Image = 32 });
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Atoll.Devices;
 using Atoll.Models;
 
@@ -55,6 +56,67 @@ public sealed class HybridServedModelTests : IDisposable
         var outcome = await model.InferAsync(request, new CancellationToken(canceled: true));
 
         Assert.Equal(InferenceStatus.Cancelled, outcome.Status);
+    }
+
+    [Fact]
+    public async Task Host_operators_hold_up_no_thread_that_answers()
+    {
+        await using var model = new HybridServedModel(
+            _device, HybridModel.Compile(Doubling()), new ModelConfiguration(), ("doubling", "1"));
+        using var data = new WatchedBytes(StringData.Encode(["21", "-4"]));
+        var call = new Call(model, new InferenceRequest
+        {
+            Inputs = [new InputTensor([2], data.Memory)], Priority = 2,
+        });
+
+        CompletionThreads.Of(WorkClass.BestEffort).Post(call);
+        var outcome = await call.Outcome;
+
+        Assert.Equal(InferenceStatus.Completed, outcome.Status);
+        Assert.False(data.WasReadOnCompletionThread);
+    }
+
+    /// <summary>A request that comes when a place in the queue is free.</summary>
+    private sealed class Call(HybridServedModel model, InferenceRequest request) : IThreadPoolWorkItem
+    {
+        private readonly TaskCompletionSource<InferenceOutcome> _outcome =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<InferenceOutcome> Outcome => _outcome.Task;
+
+        public void Execute() => _ = RunAsync();
+
+        private async Task RunAsync()
+        {
+            try
+            {
+                _outcome.SetResult(await model.InferAsync(request, CancellationToken.None));
+            }
+            catch (Exception e)
+            {
+                _outcome.SetException(e);
+            }
+        }
+    }
+
+    /// <summary>Notes on which kind of thread it is read.</summary>
+    private sealed class WatchedBytes(byte[] bytes) : MemoryManager<byte>
+    {
+        public bool WasReadOnCompletionThread { get; private set; }
+
+        public override Span<byte> GetSpan()
+        {
+            WasReadOnCompletionThread |= CompletionThreads.IsCurrent;
+            return bytes;
+        }
+
+        public override MemoryHandle Pin(int elementIndex = 0) => throw new NotSupportedException();
+
+        public override void Unpin() => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 
     [Fact]

@@ -137,6 +137,7 @@ public sealed class DeviceModel : IServedModel
         slot.Prepare();
         var outcome = await slot.RunAsync(
             StreamFor(WorkClass.BestEffort, _configuration.Priority), deadline: 0, CancellationToken.None);
+        await CompletionThreads.LeaveAsync();
         if (outcome.Status != InferenceStatus.Completed)
         {
             throw new ModelException(

@@ -52,6 +52,8 @@ public sealed class HybridServedModel : IServedModel
         var instance = Take(request.Class);
         try
         {
+            // Who waited for its turn comes on a thread that others' answers wait for, too.
+            await CompletionThreads.LeaveAsync();
             var inputs = request.Inputs.Select((input, i) =>
                 (ModelValue)new Tensor(_model.Inputs[i].Type, input.Shape, input.Data.ToArray())).ToArray();
             var outcome = await instance.RunAsync(

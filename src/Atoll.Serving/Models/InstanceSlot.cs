@@ -49,24 +49,39 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
 
         for (var i = 0; i < inputs.Length; i++)
         {
-            inputs[i].Data.Span.CopyTo(_instance!.Input(i).AsSpan<byte>());
+            var to = _instance!.Input(i).AsSpan<byte>();
+            RequireBytes(i, inputs[i].Data.Length, to.Length);
+            inputs[i].Data.Span.CopyTo(to);
         }
     }
 
     /// <summary>
     /// Copies the rows of the requests one behind another into the inputs; rows beyond keep what they held.
     /// </summary>
-    private void Gather(ReplicaBatch batch)
+    /// <exception cref="ModelException">The data of a request is not what its rows take.</exception>
+    private void Gather(ReplicaBatch batch, bool isBatched)
     {
         for (var i = 0; i < _instance!.Inputs.Count; i++)
         {
             var to = _instance.Input(i).AsSpan<byte>();
+            var rowBytes = isBatched ? to.Length / _inputShapes[i][0] : to.Length;
             for (var request = 0; request < batch.Count; request++)
             {
+                // Fewer bytes would move the rows of the requests behind, and their answers, to their neighbours.
                 var from = batch.Input(request, i);
+                RequireBytes(i, from.Length, isBatched ? batch.RowsOf(request) * rowBytes : rowBytes);
                 from.CopyTo(to);
                 to = to[from.Length..];
             }
+        }
+    }
+
+    private void RequireBytes(int input, long given, long wanted)
+    {
+        if (given != wanted)
+        {
+            throw new ModelException(ModelError.InvalidShape,
+                $"input '{_instance!.Inputs[input].Spec.Name}' has {given} bytes; its shape takes {wanted}");
         }
     }
 
@@ -136,7 +151,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
     public ValueTask<InferenceOutcome> RunAsync(
         ReplicaBatch batch, bool isBatched, DeviceStream stream, CancellationToken cancellation)
     {
-        Gather(batch);
+        Gather(batch, isBatched);
         (_batch, _isBatched) = (batch, isBatched);
         return RunAsync(stream, 0, cancellation, static (slot, outcome) => slot.HandOut(outcome));
     }
@@ -164,7 +179,7 @@ internal sealed class InstanceSlot(CompiledModel model, DeviceClient client)
     public ValueTask<InferenceOutcome> RunPrefixAsync(
         ReplicaBatch batch, DeviceStream stream, CancellationToken cancellation)
     {
-        Gather(batch);
+        Gather(batch, isBatched: true);
         return RunAsync(stream, 0, cancellation);
     }
 

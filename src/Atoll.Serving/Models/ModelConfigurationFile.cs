@@ -57,7 +57,10 @@ internal sealed record ModelConfigurationFile
     {
         Expect(where, "platform", Platform, "onnxruntime_onnx", ModelMetadata.OnnxPlatform);
         Expect(where, "backend", Backend, "onnxruntime", "atoll");
+        RequireElements(
+            where, ("input", Input), ("output", Output), ("parameter_input", ParameterInput), ("devices", Devices));
         SequenceBatching?.Check(where);
+        StateTensor.Check(Iteration?.State, where);
         if (SequenceBatching is not null && Iteration is not null)
         {
             throw new ServingException(
@@ -101,6 +104,19 @@ internal sealed record ModelConfigurationFile
         ParameterInputs = ParameterInput ?? defaults.ParameterInputs,
     };
 
+    /// <summary>The reader refuses null for whole values, but not for the elements of lists.</summary>
+    internal static void RequireElements(
+        string where, params ReadOnlySpan<(string Name, IEnumerable<object?>? Elements)> lists)
+    {
+        foreach (var (name, elements) in lists)
+        {
+            if (elements?.Contains(null) == true)
+            {
+                throw new ServingException(ServingError.InvalidSetting, $"{where}: an element of {name} is null");
+            }
+        }
+    }
+
     private static void Expect(string where, string name, string? value, params string[] allowed)
     {
         if (value is { Length: > 0 } && !allowed.Contains(value))
@@ -118,6 +134,7 @@ internal sealed record ModelConfigurationFile
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     NumberHandling = JsonNumberHandling.AllowReadingFromString,
     AllowTrailingCommas = true,
+    RespectNullableAnnotations = true,
     Converters = [typeof(WorkClassConverter), typeof(LateRequestsConverter)])]
 [JsonSerializable(typeof(ModelConfigurationFile))]
 [JsonSerializable(typeof(SequenceConfiguration))]

@@ -77,6 +77,13 @@ internal sealed partial class RepositoryControl(
     /// </summary>
     public async Task UnloadAsync(string name, bool withDependents, CancellationToken cancellation)
     {
+        var draining = await TakeDownAsync(name, withDependents, cancellation);
+        await draining.WaitAsync(cancellation);
+    }
+
+    /// <summary>Lets nothing more in; the answer ends when the last requests have.</summary>
+    private async Task<Task> TakeDownAsync(string name, bool withDependents, CancellationToken cancellation)
+    {
         var draining = await _gates.RunAsync(name, async () =>
         {
             var reason = withDependents ? "unloaded" : null;
@@ -89,7 +96,7 @@ internal sealed partial class RepositoryControl(
             }).Append(users));
         }, cancellation);
         LogUnloading(name);
-        await draining.WaitAsync(cancellation);
+        return draining;
     }
 
     /// <summary>Reads the folder once and makes the repository follow it.</summary>
@@ -101,7 +108,8 @@ internal sealed partial class RepositoryControl(
         foreach (var gone in repository.Entries.Where(entry => !names.Contains(entry.Name) && IsServed(entry))
             .Select(entry => entry.Name).Distinct().ToArray())
         {
-            await UnloadAsync(gone, false, cancellation);
+            // Requests that do not end must not keep the folder from being followed.
+            _ = await TakeDownAsync(gone, false, cancellation);
         }
     }
 
@@ -117,14 +125,14 @@ internal sealed partial class RepositoryControl(
                 await PollAsync(cancellation);
                 told = null;
             }
-            catch (ServingException e) when (e.Message == told)
+            catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
             {
-                // It is told once.
-            }
-            catch (ServingException e)
-            {
-                told = e.Message;
-                LogPollFailed(e.Message);
+                // Whatever went wrong, the next look may go well. It is told once.
+                if (e.Message != told)
+                {
+                    told = e.Message;
+                    LogPollFailed(e.Message);
+                }
             }
         }
     }
@@ -149,8 +157,9 @@ internal sealed partial class RepositoryControl(
         {
             configuration = Configuration(versions[0], replacement);
         }
-        catch (ServingException e)
+        catch (Exception e)
         {
+            // One model's fault must not take the others down, whatever it is.
             Array.ForEach(versions, source => FailUnlessReady(source, StampOf(source, replacement), e.Message));
             return e.Message;
         }
@@ -166,13 +175,20 @@ internal sealed partial class RepositoryControl(
             return full;
         }
 
-        var loads = await Task.WhenAll(wanted.Select(source =>
-            LoadVersionAsync(source, configuration, StampOf(source, replacement), cancellation)));
+        Task<VersionLoad>[] loading = [.. wanted.Select(source =>
+            LoadVersionAsync(source, configuration, StampOf(source, replacement), cancellation))];
+        var loaded = Task.WhenAll(loading);
+        await ((Task)loaded).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        VersionLoad[] loads = [.. loading.Where(load => load.IsCompletedSuccessfully).Select(load => load.Result)];
         var failures = loads.Select(load => load.Reason).OfType<string>().ToArray();
         ModelEntry[] replaced = [.. loads.Select(load => load.Before).OfType<ModelEntry>()];
-        ModelEntry[] others = failures.Length > 0 ? [] : [.. repository.EntriesOf(name).Where(
-            entry => IsServed(entry) && wanted.All(source => source.Version != entry.Version))];
+        var mayRetire = failures.Length == 0 && loaded.IsCompletedSuccessfully;
+        ModelEntry[] others = mayRetire ? [.. repository.EntriesOf(name).Where(
+            entry => IsServed(entry) && wanted.All(source => source.Version != entry.Version))] : [];
+
+        // Also where a version's load was given up: what the others replaced has to go all the same.
         await HandOverAsync(name, [.. replaced, .. others], loads.Any(load => load.IsNew));
+        await loaded;
         return failures.Length > 0 ? string.Join("; ", failures) : null;
     }
 

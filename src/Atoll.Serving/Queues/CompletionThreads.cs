@@ -21,6 +21,9 @@ internal sealed class CompletionThreads
 
     private static readonly CompletionThreads[] Sets = [.. Enum.GetValues<WorkClass>().Select(Make)];
 
+    [ThreadStatic]
+    private static bool t_isOne;
+
     // Bounded by what was admitted: each request and each batch has one item here at most.
     private readonly ConcurrentQueue<IThreadPoolWorkItem> _items = new();
     private readonly ThreadParking[] _parkings;
@@ -38,7 +41,19 @@ internal sealed class CompletionThreads
         }
     }
 
+    /// <summary>The calling thread is one of these: what has only arrived has no place on it.</summary>
+    public static bool IsCurrent => t_isOne;
+
     public static CompletionThreads Of(WorkClass workClass) => Sets[(int)workClass];
+
+    /// <summary>What follows may take long: it goes on in the thread pool where it would run on one of these.</summary>
+    public static async ValueTask LeaveAsync()
+    {
+        if (IsCurrent)
+        {
+            await Task.Yield();
+        }
+    }
 
     /// <summary>Executes the item soon, in order of posting; it allocates nothing once warm.</summary>
     public void Post(IThreadPoolWorkItem item)
@@ -57,6 +72,7 @@ internal sealed class CompletionThreads
 
     private void Run(ThreadParking parking)
     {
+        t_isOne = true;
         while (true)
         {
             if (!TryTake(out var item))

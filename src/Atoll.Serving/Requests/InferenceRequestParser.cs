@@ -55,6 +55,7 @@ internal ref struct InferenceRequestParser
     private RequestParameters _parameters;
     private OutputDrafts _outputs;
     private int _binaryOffset;
+    private bool _hasParameters;
 
     private InferenceRequestParser(
         ModelMetadata model, ReadOnlyMemory<byte> body, int jsonBytes,
@@ -139,19 +140,18 @@ internal ref struct InferenceRequestParser
     {
         if (_json.ValueTextEquals("id"u8))
         {
+            RequireFirst(_request.Id is null, "id");
             _request.Id = JsonValues.Text(ref _json, "id");
         }
         else if (_json.ValueTextEquals("parameters"u8))
         {
+            RequireFirst(!_hasParameters, "parameters");
+            _hasParameters = true;
             ParameterReader.ReadRequest(ref _json, ref _parameters);
         }
         else if (_json.ValueTextEquals("inputs"u8))
         {
-            if (inputsSeen)
-            {
-                throw RequestException.BadRequest("'inputs' is given twice");
-            }
-
+            RequireFirst(!inputsSeen, "inputs");
             inputsSeen = true;
             ReadInputs();
         }
@@ -163,6 +163,15 @@ internal ref struct InferenceRequestParser
         {
             _json.Read();
             _json.Skip();
+        }
+    }
+
+    /// <summary>A second value would take the place of one that may have been checked and used already.</summary>
+    private static void RequireFirst(bool isFirst, string member)
+    {
+        if (!isFirst)
+        {
+            throw RequestException.BadRequest($"'{member}' is given twice");
         }
     }
 
@@ -187,18 +196,23 @@ internal ref struct InferenceRequestParser
         {
             if (_json.ValueTextEquals("name"u8))
             {
+                draft.RequireFirst(draft.Name is null, "name");
                 draft.Name = JsonValues.Text(ref _json, "name of an input");
             }
             else if (_json.ValueTextEquals("datatype"u8))
             {
+                draft.RequireFirst(draft.DataType is null, "datatype");
                 draft.DataType = JsonValues.Text(ref _json, "datatype of an input");
             }
             else if (_json.ValueTextEquals("shape"u8))
             {
+                draft.RequireFirst(draft.Shape is null, "shape");
                 draft.Shape = JsonValues.Shape(ref _json);
             }
             else if (_json.ValueTextEquals("parameters"u8))
             {
+                draft.RequireFirst(!draft.HasParameters, "parameters");
+                draft.HasParameters = true;
                 draft.Parameters = ParameterReader.ReadInput(ref _json, _regions);
             }
             else if (_json.ValueTextEquals("data"u8))
@@ -218,15 +232,12 @@ internal ref struct InferenceRequestParser
     /// <summary>Reads the data at once when the rest of the input is known, else notes where it stands.</summary>
     private void ReadData(ref InputDraft draft)
     {
-        if (draft.DataStart >= 0)
-        {
-            throw RequestException.BadRequest($"input '{draft.Name}' has 'data' twice");
-        }
-
+        draft.RequireFirst(draft.DataStart < 0, "data");
         _json.Read();
         draft.DataStart = (int)_json.TokenStartIndex;
         if (draft.IsDescribed)
         {
+            CheckOneSource(draft);
             draft.Resolve(_body.Length);
             draft.Data = ReadElements(ref _json, draft);
         }

@@ -9,6 +9,7 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
     public string? DataType;
     public long[]? Shape;
     public InputParameters Parameters;
+    public bool HasParameters;
     public int DataStart = -1;
     public ReadOnlyMemory<byte>? Data;
     public int Index = -1;
@@ -19,6 +20,16 @@ internal ref struct InputDraft(ModelMetadata model, bool[] given)
     public int ByteCount;
 
     public readonly bool IsDescribed => Name is not null && DataType is not null && Shape is not null;
+
+    /// <summary>Data that was read already was read by the first value: a second one would belie it.</summary>
+    /// <exception cref="RequestException">The member was given before.</exception>
+    public readonly void RequireFirst(bool isFirst, string member)
+    {
+        if (!isFirst)
+        {
+            throw RequestException.BadRequest($"input '{Name}' has '{member}' twice");
+        }
+    }
 
     /// <summary>
     /// Checks name, type and shape against the model; the element count is bounded by the body's length.

@@ -42,15 +42,17 @@ internal struct OutputDrafts(ModelMetadata model)
     private void ReadOne(ref Utf8JsonReader json, SharedMemoryRegions? regions)
     {
         string? name = null;
-        var parameters = new OutputParameters();
+        OutputParameters? parameters = null;
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
             if (json.ValueTextEquals("name"u8))
             {
+                RequireFirst(name is null, name, "name");
                 name = JsonValues.Text(ref json, "name of an output");
             }
             else if (json.ValueTextEquals("parameters"u8))
             {
+                RequireFirst(parameters is null, name, "parameters");
                 parameters = ParameterReader.ReadOutput(ref json, regions);
             }
             else
@@ -60,7 +62,15 @@ internal struct OutputDrafts(ModelMetadata model)
             }
         }
 
-        Add(name, parameters);
+        Add(name, parameters ?? new OutputParameters());
+    }
+
+    private static void RequireFirst(bool isFirst, string? name, string member)
+    {
+        if (!isFirst)
+        {
+            throw RequestException.BadRequest($"output '{name}' has '{member}' twice");
+        }
     }
 
     /// <summary>Notes one output that the request names.</summary>

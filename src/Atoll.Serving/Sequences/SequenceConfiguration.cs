@@ -18,6 +18,8 @@ public sealed record SequenceConfiguration(
                 $"1 to {1 << 20}");
         }
 
+        ModelConfigurationFile.RequireElements(where, ("control_input", ControlInput));
+        StateTensor.Check(State, where);
         foreach (var control in ControlInput ?? [])
         {
             control.Check(where);
@@ -60,7 +62,22 @@ public sealed record SequenceControl(
 /// <param name="InitialState">What it reads the first time; zeros when not given.</param>
 public sealed record StateTensor(
     string InputName = "", string OutputName = "", string DataType = "", long[]? Dims = null,
-    IReadOnlyList<InitialState>? InitialState = null);
+    IReadOnlyList<InitialState>? InitialState = null)
+{
+    internal static void Check(IReadOnlyList<StateTensor>? states, string where)
+    {
+        ModelConfigurationFile.RequireElements(where, ("state", states));
+        foreach (var state in states ?? [])
+        {
+            ModelConfigurationFile.RequireElements(where, ("initial_state", state.InitialState));
+            if (state.InputName.Length == 0 || state.OutputName.Length == 0)
+            {
+                throw new ServingException(
+                    ServingError.InvalidSetting, $"{where}: a state needs an input_name and an output_name");
+            }
+        }
+    }
+}
 
 /// <summary>The first value of a state: zeros of this shape; -1 is no element.</summary>
 public sealed record InitialState(string Name = "", string DataType = "", long[]? Dims = null, bool ZeroData = true);

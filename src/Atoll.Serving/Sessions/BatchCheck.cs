@@ -48,6 +48,7 @@ internal static class BatchCheck
     private static async Task<LiveRequest> RunAsync(HostedModel model, IReplica replica, LiveBatch batch)
     {
         var outcome = await replica.RunAsync(batch, CancellationToken.None);
+        await CompletionThreads.LeaveAsync();
         return outcome.Status == InferenceStatus.Completed
             ? batch.Requests[0]
             : throw new ServingException(ServingError.ModelNotServable,

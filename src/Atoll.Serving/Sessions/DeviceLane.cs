@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Atoll.Devices;
+using Atoll.Models;
 
 namespace Atoll.Serving;
 
@@ -202,6 +203,10 @@ internal sealed class DeviceLane : IDisposable
         try
         {
             outcome = _running.GetResult();
+        }
+        catch (ModelException e) when (e.Error == ModelError.InvalidShape)
+        {
+            outcome = new InferenceOutcome(InferenceStatus.Rejected, null, e.Message);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

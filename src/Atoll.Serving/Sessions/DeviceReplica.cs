@@ -134,6 +134,7 @@ internal sealed class DeviceReplica : IReplica
 
             var took = _device.Clock.GetElapsedTime(start);
             shortest = took < shortest ? took : shortest;
+            await CompletionThreads.LeaveAsync();
         }
 
         return shortest;

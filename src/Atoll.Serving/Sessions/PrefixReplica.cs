@@ -129,6 +129,7 @@ internal sealed class PrefixReplica : IReplica
 
             var took = _device.Clock.GetElapsedTime(start);
             shortest = took < shortest ? took : shortest;
+            await CompletionThreads.LeaveAsync();
         }
 
         return shortest;

@@ -23,6 +23,7 @@ internal static class ProfileMeasurement
                 var start = clock.GetTimestamp();
                 var outcome = await replica.RunAsync(batches[i], CancellationToken.None);
                 times.Add(clock.GetElapsedTime(start).Ticks);
+                await CompletionThreads.LeaveAsync();
                 if (outcome.Status != InferenceStatus.Completed)
                 {
                     throw new ServingException(ServingError.ModelNotServable,

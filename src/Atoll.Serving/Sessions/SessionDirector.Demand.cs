@@ -19,6 +19,7 @@ public sealed partial class SessionDirector
         {
             try
             {
+                await CompletionThreads.LeaveAsync();
                 await LoadAwaitedAsync(model);
             }
             catch (Exception e) when (e is DeviceException or ModelException or ServingException)

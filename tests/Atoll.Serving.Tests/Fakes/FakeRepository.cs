@@ -28,6 +28,9 @@ internal sealed class FakeRepository : IModelLoader, IDisposable
 
     public bool Gated { get; set; }
 
+    /// <summary>Runs before a model is loaded.</summary>
+    public Func<ModelSource, Task>? OnLoading { get; set; }
+
     /// <summary>Loads that were tried, failed ones too.</summary>
     public int Attempts { get; private set; }
 
@@ -59,6 +62,7 @@ internal sealed class FakeRepository : IModelLoader, IDisposable
         ModelSource source, ModelConfiguration configuration, CancellationToken cancellationToken)
     {
         Attempts++;
+        await (OnLoading?.Invoke(source) ?? Task.CompletedTask);
         var text = await File.ReadAllTextAsync(source.Path, cancellationToken);
         if (text == "broken")
         {

@@ -67,6 +67,55 @@ public sealed partial class RepositoryTests
     }
 
     [Fact]
+    public async Task Polling_goes_on_while_a_request_to_a_model_that_is_gone_does_not_end()
+    {
+        _models.Gated = true;
+        WriteVersions("m", 1);
+        await using var server = await StartAsync(ModelControlMode.Poll);
+        var running = server.InferAsync("m", One);
+        await _models.Made[0].BegunAsync();
+        _models.Delete("m");
+
+        await server.Host.Control.PollAsync(Token);
+        _models.Gated = false;
+        _models.Write("n/1/model.onnx", "5");
+        await server.Host.Control.PollAsync(Token);
+
+        Assert.False(running.IsCompleted);
+        Assert.Equal(5f, await ValueAsync(server, "n"));
+        _models.Made[0].LetOneGo();
+        Assert.Equal(HttpStatusCode.OK, (await running).Status);
+        await server.Host.RetiredAsync();
+        Assert.True(_models.Made[0].Disposed);
+    }
+
+    [Fact]
+    public async Task Polling_outlives_whatever_goes_wrong_and_tells_it()
+    {
+        var clock = new ManualTimer();
+        using var log = new HookedLog();
+        var faults = 0;
+        log.OnWarning = () =>
+        {
+            // What tells that a model has failed fails itself; what tells that does not.
+            if (faults++ == 0)
+            {
+                throw new InvalidOperationException("the log is full");
+            }
+        };
+        await using var server = await StartAsync(ModelControlMode.Poll, clock, log);
+        _models.Write("m/1/model.onnx", "broken");
+        clock.Tick();
+        await log.Warned;
+
+        _models.Write("m/1/model.onnx", "1");
+        clock.Tick();
+        await _models.LoadedAsync();
+
+        Assert.Single(_models.Made);
+    }
+
+    [Fact]
     public async Task Polling_happens_when_its_timer_says()
     {
         var clock = new ManualTimer();

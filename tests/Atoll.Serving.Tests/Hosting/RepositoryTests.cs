@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Atoll.Serving.Tests;
@@ -41,6 +42,20 @@ public sealed partial class RepositoryTests : IDisposable
     [InlineData("""{"version_policy":{"latest":{"num_versions":0}}}""", "num_versions is 0")]
     [InlineData("""{"platform":"tensorflow_savedmodel"}""", "platform is 'tensorflow_savedmodel'")]
     [InlineData("""{"max_batch_size":-1}""", "max_batch_size is -1")]
+    [InlineData("""{"sequence_batching":{"control_input":[null]}}""", "an element of control_input is null")]
+    [InlineData("""{"sequence_batching":{"control_input":[{"name":"x","control":[null]}]}}""", "needs one control")]
+    [InlineData("""{"sequence_batching":{"state":[null]}}""", "an element of state is null")]
+    [InlineData("""{"sequence_batching":{"state":[{"input_name":"x"}]}}""", "an output_name")]
+    [InlineData(
+        """{"sequence_batching":{"state":[{"input_name":"x","output_name":"y","initial_state":[null]}]}}""",
+        "an element of initial_state is null")]
+    [InlineData("""{"iteration":{"continue_output":"y","state":[null]}}""", "an element of state is null")]
+    [InlineData("""{"iteration":{"continue_output":null}}""", "$.iteration.continue_output on line 1")]
+    [InlineData("""{"parameter_input":[{"input":"x","parameter":null}]}""", "$.parameter_input[0].parameter on line 1")]
+    [InlineData("""{"parameter_input":[null]}""", "an element of parameter_input is null")]
+    [InlineData("""{"input":[null]}""", "an element of input is null")]
+    [InlineData("""{"output":[null]}""", "an element of output is null")]
+    [InlineData("""{"devices":[null]}""", "an element of devices is null")]
     [InlineData("""{"input":[{"name":"q"}]}""", "input 'q' is not the model's")]
     [InlineData("""{"output":[{"name":"y","data_type":"TYPE_INT8"}]}""", "the model has TYPE_FP32")]
     [InlineData("""{"max_batch_size":4,"input":[{"name":"x","dims":[2]}]}""", "dims [2]; the model has [1]")]
@@ -240,6 +255,38 @@ public sealed partial class RepositoryTests : IDisposable
     }
 
     [Fact]
+    public async Task Client_that_leaves_while_versions_load_leaves_no_replaced_version_behind()
+    {
+        WriteVersions("m", 2);
+        _models.Write("m/config.json", AllVersions);
+        await using var server = await StartAsync(ModelControlMode.Explicit);
+        await PostAsync(server, "/v2/repository/models/m/load", "");
+        await _models.LoadedAsync();
+        await _models.LoadedAsync();
+        var first = _models.Made.Single(model => model.OutputValue == 1);
+        _models.Write("m/1/model.onnx", "11");
+        _models.Write("m/2/model.onnx", "12");
+        using var leaving = new CancellationTokenSource();
+        _models.OnLoading = async source =>
+        {
+            if (source.Version == "2")
+            {
+                await _models.LoadedAsync();
+                await leaving.CancelAsync();
+                leaving.Token.ThrowIfCancellationRequested();
+            }
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => server.Host.Control.LoadAsync("m", null, leaving.Token));
+
+        await server.Host.RetiredAsync();
+        Assert.True(first.Disposed);
+        Assert.Equal([11f, 2f], _models.Made.Where(model => !model.Disposed).Select(model => model.OutputValue!.Value)
+            .OrderDescending());
+    }
+
+    [Fact]
     public async Task Successor_that_fails_leaves_the_version_in_service()
     {
         WriteVersions("m", 1);
@@ -336,13 +383,13 @@ public sealed partial class RepositoryTests : IDisposable
     }
 
     private async Task<TestServer> StartAsync(
-        ModelControlMode mode, TimeProvider? clock = null, RecordingLog? log = null)
+        ModelControlMode mode, TimeProvider? clock = null, ILoggerFactory? log = null)
     {
         var options = new ServingOptions { Port = 0, ControlMode = mode, ModelFolder = _models.Folder };
         var host = new ServingHost(options, new ServingServices
         {
             Loader = _models,
-            Loggers = (Microsoft.Extensions.Logging.ILoggerFactory?)log ?? NullLoggerFactory.Instance,
+            Loggers = log ?? NullLoggerFactory.Instance,
             Clock = clock ?? TimeProvider.System,
         });
         await host.StartAsync(Token);

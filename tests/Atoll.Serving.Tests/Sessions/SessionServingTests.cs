@@ -55,9 +55,7 @@ public sealed class SessionServingTests : IDisposable
         using var device = new CpuDevice(new CpuDeviceOptions { MemoryBytes = 64 << 20 });
         await using var director = new SessionDirector(
             [new DeviceBackend(device)], new SessionDirectorOptions(), device.Clock, NullLoggerFactory.Instance);
-        var source = ModelSource.Find(_folder.FullName).Single();
-        await using var model = await director.LoadAsync(
-            source, ModelConfiguration.Read(source.ConfigurationPath!, new()), new ModelLimits(), Token);
+        await using var model = await LoadAsync(director);
         var data = new byte[Rows * 3 * 32 * 32 * sizeof(float)];
         MemoryMarshal.Cast<byte, float>(data.AsSpan()).Fill(0.25f);
         var request = new InferenceRequest
@@ -80,6 +78,43 @@ public sealed class SessionServingTests : IDisposable
 
         Assert.NotNull(director.Status.Sessions[0].BatchLimit);
         Assert.InRange(device.MemoryInUseBytes, 1, (64 << 20) / 2);
+    }
+
+    [Fact]
+    public async Task Data_that_is_shorter_than_its_rows_is_refused_before_it_moves_the_rows_of_others()
+    {
+        Create("net", """{"class":"real_time","max_batch_size":4}""");
+        using var device = new CpuDevice(new CpuDeviceOptions());
+        await using var director = new SessionDirector(
+            [new DeviceBackend(device)], new SessionDirectorOptions(), device.Clock, NullLoggerFactory.Instance);
+        await using var model = await LoadAsync(director);
+        var request = new InferenceRequest
+        {
+            Inputs = [new InputTensor([3, 3, 32, 32], new byte[3 * 32 * 32 * sizeof(float)])],
+            Class = WorkClass.RealTime,
+        };
+
+        var outcome = await model.InferAsync(request, Token);
+
+        Assert.Equal(InferenceStatus.Rejected, outcome.Status);
+        Assert.Contains("input 'input' has 12288 bytes; its shape takes 36864", outcome.Reason);
+    }
+
+    [Fact]
+    public async Task What_follows_the_first_runs_of_a_model_holds_up_no_thread_that_answers()
+    {
+        Create("net", """{"class":"real_time","max_batch_size":4,"objective_ms":10000}""");
+        using var device = new CpuDevice(new CpuDeviceOptions());
+        await using var director = new SessionDirector(
+            [new DeviceBackend(device)], new SessionDirectorOptions(), device.Clock, NullLoggerFactory.Instance);
+
+        var isOne = await Task.Run(async () =>
+        {
+            await using var model = await LoadAsync(director);
+            return CompletionThreads.IsCurrent;
+        }, Token);
+
+        Assert.False(isOne);
     }
 
     [Fact]
@@ -155,6 +190,13 @@ public sealed class SessionServingTests : IDisposable
         SampleModels.Create("vgg19", Path.Combine(_folder.FullName, $"{name}.onnx"),
             new SampleModelOptions { Width = 0.03, Image = 32, Batch = batch });
         File.WriteAllText(Path.Combine(_folder.FullName, $"{name}.config.json"), configuration);
+    }
+
+    private Task<IServedModel> LoadAsync(SessionDirector director)
+    {
+        var source = ModelSource.Find(_folder.FullName).Single();
+        return director.LoadAsync(
+            source, ModelConfiguration.Read(source.ConfigurationPath!, new()), new ModelLimits(), Token);
     }
 
     private async Task<Served> StartAsync(CpuDevice device)

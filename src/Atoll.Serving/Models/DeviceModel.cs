@@ -9,8 +9,6 @@ namespace Atoll.Serving;
 /// </summary>
 public sealed class DeviceModel : IServedModel
 {
-    private static readonly TimeSpan Expectation = TimeSpan.FromMilliseconds(1);
-
     private readonly Lock _lock = new();
     private readonly Device _device;
     private readonly DeviceClient _client;
@@ -46,11 +44,8 @@ public sealed class DeviceModel : IServedModel
     /// <inheritdoc/>
     public void Expect()
     {
-        if (_configuration.Class == WorkClass.RealTime)
-        {
-            // Sleeping units take tens of microseconds to wake: let them do so while the request is read.
-            _device.Hint(Expectation);
-        }
+        // Sleeping units take tens of microseconds to wake: let them do so while the request is read.
+        _device.Hint(_configuration.Expectation);
     }
 
     /// <summary>

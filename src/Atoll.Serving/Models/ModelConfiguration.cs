@@ -68,6 +68,14 @@ public sealed record ModelConfiguration
     /// <summary>Inputs that request parameters or headers fill.</summary>
     public IReadOnlyList<ParameterInput> ParameterInputs { get; init; } = [];
 
+    /// <summary>
+    /// How long units that slept stay awake for a request that has begun to arrive: real-time work must find them so,
+    /// best-effort work only usually does.
+    /// </summary>
+    internal TimeSpan Expectation => Class == WorkClass.RealTime
+        ? TimeSpan.FromMilliseconds(1)
+        : TimeSpan.FromMicroseconds(100);
+
     public int SlotsFor(WorkClass workClass) => workClass == Class ? Instances : OtherClassInstances;
 
     /// <summary>

@@ -9,8 +9,6 @@ namespace Atoll.Serving;
 /// </summary>
 internal sealed class DeviceReplica : IReplica
 {
-    private static readonly TimeSpan Expectation = TimeSpan.FromMilliseconds(1);
-
     private readonly Device _device;
     private readonly ReplicaSource _source;
     private readonly DeviceClient _client;
@@ -53,11 +51,8 @@ internal sealed class DeviceReplica : IReplica
 
     public void Expect()
     {
-        if (_source.Configuration.Class == WorkClass.RealTime)
-        {
-            // Sleeping units take tens of microseconds to wake: let them do so while the request is read.
-            _device.Hint(Expectation);
-        }
+        // Sleeping units take tens of microseconds to wake: let them do so while the request is read.
+        _device.Hint(_source.Configuration.Expectation);
     }
 
     public ValueTask<InferenceOutcome> RunAsync(ReplicaBatch batch, CancellationToken cancellationToken) =>

@@ -19,6 +19,12 @@ internal sealed class FakeModel(ModelMetadata metadata, int slots = 2) : IServed
 
     public bool Gated { get; init; }
 
+    /// <summary>Ends on a completion thread, as a device does.</summary>
+    public bool EndsAsDevice { get; init; }
+
+    /// <summary>A request began on a thread that goes on with what has ended.</summary>
+    public bool BegunWhereOthersEnd { get; private set; }
+
     public Exception? Fault { get; set; }
 
     public float? OutputValue { get; set; }
@@ -48,6 +54,7 @@ internal sealed class FakeModel(ModelMetadata metadata, int slots = 2) : IServed
     public async ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken)
     {
         Order.Enqueue((request.Class, request.Priority));
+        BegunWhereOthersEnd |= CompletionThreads.IsCurrent;
         _begun.Release();
         if (Gated)
         {
@@ -60,6 +67,13 @@ internal sealed class FakeModel(ModelMetadata metadata, int slots = 2) : IServed
                 Ended.Enqueue(InferenceStatus.Cancelled);
                 throw;
             }
+        }
+
+        if (EndsAsDevice)
+        {
+            var end = new DeviceEnd();
+            CompletionThreads.Of(request.Class).Post(end);
+            await end.Ended;
         }
 
         if (Fault is not null)
@@ -81,6 +95,15 @@ internal sealed class FakeModel(ModelMetadata metadata, int slots = 2) : IServed
     {
         Disposed = true;
         return ValueTask.CompletedTask;
+    }
+
+    private sealed class DeviceEnd : IThreadPoolWorkItem
+    {
+        private readonly TaskCompletionSource _ended = new();
+
+        public Task Ended => _ended.Task;
+
+        public void Execute() => _ended.SetResult();
     }
 
     private sealed class Echo(FakeModel model, InputTensor[] inputs) : IInferenceOutputs

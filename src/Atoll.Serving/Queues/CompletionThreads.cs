@@ -37,7 +37,9 @@ internal sealed class CompletionThreads
         for (var i = 0; i < count; i++)
         {
             var parking = _parkings[i];
-            new Thread(() => Run(parking)) { Name = $"{name} {i}", IsBackground = true }.Start();
+
+            // The context of whoever happens to come first is not that of all who follow.
+            new Thread(() => Run(parking)) { Name = $"{name} {i}", IsBackground = true }.UnsafeStart();
         }
     }
 

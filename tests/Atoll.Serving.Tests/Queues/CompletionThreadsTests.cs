@@ -47,8 +47,9 @@ public sealed class CompletionThreadsTests
     public async Task Item_that_takes_long_keeps_no_other_waiting()
     {
         var threads = CompletionThreads.Of(WorkClass.RealTime);
+        var stop = TestContext.Current.CancellationToken;
         using var release = new ManualResetEventSlim();
-        var slow = new CountedItem(() => release.Wait(Guard, TestContext.Current.CancellationToken));
+        var slow = new CountedItem(() => release.Wait(Guard, stop));
         threads.Post(slow);
         var quick = Enumerable.Range(0, 100).Select(_ => new CountedItem()).ToArray();
         Array.ForEach(quick, threads.Post);

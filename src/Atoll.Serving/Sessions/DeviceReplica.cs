@@ -30,6 +30,9 @@ internal sealed class DeviceReplica : IReplica
 
     public long MemoryBytes => _client.MemoryInUseBytes;
 
+    /// <summary>Without weights, wherever those are counted: only how it grows tells something.</summary>
+    private long ProgramBytes => _client.MemoryInUseBytes - _model.ConstantBytesOn(_device);
+
     public static async Task<DeviceReplica> CreateAsync(
         Device device, ReplicaSource source, CancellationToken cancellation)
     {
@@ -93,10 +96,10 @@ internal sealed class DeviceReplica : IReplica
         var wanted = Sizes;
         for (var i = 0; i < wanted.Count && preparation.Goes(wanted[i]); i++)
         {
-            var before = _client.MemoryInUseBytes;
+            var before = ProgramBytes;
             var took = await PrepareAsync(
                 workClass, wanted[i], BatchPreparation.RunsOf(wanted[i]), cancellation);
-            preparation.Ran(wanted[i], took, _client.MemoryInUseBytes - before);
+            preparation.Ran(wanted[i], took, ProgramBytes - before);
         }
 
         Sizes = [.. wanted.Take(_slots[(int)workClass].Length)];

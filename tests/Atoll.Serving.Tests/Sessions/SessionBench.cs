@@ -18,7 +18,8 @@ internal sealed class SessionBench : IDisposable
 
     public static LiveSessionOptions Options(double objectiveMs = 100) => new()
     {
-        Name = "m", Model = "m", Class = WorkClass.RealTime, IsBatched = true, MaxBatch = 8, MaxRows = 8, QueueCapacity = 16,
+        Name = "m", Model = "m", Class = WorkClass.RealTime, IsBatched = true, MaxBatch = 8, MaxRows = 8,
+        QueueCapacity = 16,
         Objective = TimeSpan.FromMilliseconds(objectiveMs),
     };
 

@@ -81,7 +81,13 @@ internal sealed class ConvolutionTuner(KernelTuning tuning)
         var direct = Convolution.Create("direct", input, plain, output, problem.Geometry, Epilogue.None)[0];
         var winograd = Convolution.CreateWinograd(
             "winograd", input, transformed, output, problem.Geometry, Epilogue.None);
-        using var context = BlockContext.CreateUndisturbed(Math.Max(direct.ScratchBytes, winograd.ScratchBytes));
+        var scratch = Math.Max(direct.ScratchBytes, winograd.ScratchBytes);
+        if (scratch > client.Device.ScratchBytes)
+        {
+            return;
+        }
+
+        using var context = BlockContext.CreateUndisturbed((int)scratch);
         var (directUs, winogradUs) = (double.MaxValue, double.MaxValue);
         Run(direct, context);
         Run(winograd, context);

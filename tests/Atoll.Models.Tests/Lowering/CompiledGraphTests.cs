@@ -73,7 +73,8 @@ public sealed class CompiledGraphTests(ITestOutputHelper output)
             {
                 for (var attempt = random.Next(1, 5); attempt > 0; attempt--)
                 {
-                    using var leaving = BlockContext.CreateLeaving(random.Next(4), (int)Math.Max(64, kernel.ScratchBytes));
+                    using var leaving =
+                        BlockContext.CreateLeaving(random.Next(4), (int)Math.Max(64, kernel.ScratchBytes));
                     kernel.RunBlock(block, leaving);
                     left++;
                 }

@@ -70,6 +70,19 @@ public sealed class SchedulingTests
         Assert.Equal(HttpStatusCode.OK, (await running).Status);
     }
 
+    [Theory]
+    [InlineData(InferenceStatus.Cancelled, "model 'm' is unloaded")]
+    [InlineData(InferenceStatus.QueueFull, "stage 'first': 16 requests wait for session 'm/first'")]
+    public void Refusal_tells_the_reason_that_there_is(InferenceStatus status, string reason)
+    {
+        var entry = new ModelEntry(new ModelSource("m", "1", "fake", null), TimeProvider.System);
+        using var request = new InferenceRequest { Inputs = [] };
+
+        var refusal = Refusal.Of(entry, request, new InferenceOutcome(status, null, reason));
+
+        Assert.EndsWith(reason, refusal.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Late_work_is_dropped_while_it_waits_and_while_it_runs()
     {

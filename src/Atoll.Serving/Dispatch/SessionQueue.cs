@@ -22,6 +22,12 @@ public sealed class SessionQueue : IRequestQueue
 
     public int Rows { get; private set; }
 
+    /// <summary>No request that waits has a later deadline; one that has left may have had this one.</summary>
+    public TimeSpan LatestDeadline { get; private set; }
+
+    /// <summary>Rows of the requests whose deadlines are no later: they go before one with this deadline.</summary>
+    public int RowsUntil(TimeSpan deadline) => RowsUntil(0, deadline);
+
     /// <summary>False when the queue is full.</summary>
     public bool TryEnqueue(in QueuedRequest request)
     {
@@ -36,6 +42,7 @@ public sealed class SessionQueue : IRequestQueue
         }
 
         Rows += request.Rows;
+        LatestDeadline = Count == 0 || request.Deadline > LatestDeadline ? request.Deadline : LatestDeadline;
         SiftUp(Count++, new Entry(request, _entered++));
         return true;
     }
@@ -75,6 +82,11 @@ public sealed class SessionQueue : IRequestQueue
 
         return false;
     }
+
+    /// <summary>What is below a request in the heap has no earlier deadline than it.</summary>
+    private int RowsUntil(int index, TimeSpan deadline) =>
+        index >= Count || _heap[index].Request.Deadline > deadline ? 0
+        : _heap[index].Request.Rows + RowsUntil((2 * index) + 1, deadline) + RowsUntil((2 * index) + 2, deadline);
 
     private void RemoveAt(int index)
     {

@@ -60,15 +60,13 @@ internal sealed class GrpcInferenceStream(
         catch (Exception e) when (e is RequestException or GrpcException)
         {
             // The stream goes on: this request's end is told under its own id.
-            await TryAsync(() => WriteAsync(new ModelStreamInferResponse
-            {
-                ErrorMessage = e.Message,
-                InferResponse = Empty(message),
-            }));
+            await TellAsync(message, e.Message);
         }
         catch (Exception e)
         {
+            // The stream ends with it, after the other answers; whoever waits for this one is told at once.
             _fault ??= e;
+            await TellAsync(message, $"internal error: {e.Message}");
         }
         finally
         {
@@ -96,11 +94,11 @@ internal sealed class GrpcInferenceStream(
         }
     }
 
-    private async Task TryAsync(Func<Task> run)
+    private async Task TellAsync(ModelInferRequest message, string error)
     {
         try
         {
-            await run();
+            await WriteAsync(new ModelStreamInferResponse { ErrorMessage = error, InferResponse = Empty(message) });
         }
         catch (Exception e)
         {

@@ -54,6 +54,9 @@ internal sealed class ModelEntry
     /// <summary>Null before it is loaded and once it is unloaded.</summary>
     public IServedModel? Model { get; private set; }
 
+    /// <summary>The query that it is, also behind inputs that the server fills; null: it is a model.</summary>
+    public PipelineModel? Query => (Model is BoundModel bound ? bound.Inner : Model) as PipelineModel;
+
     public ModelMetrics Metrics { get; } = new();
 
     public InferenceStatistics Statistics { get; }

@@ -42,11 +42,11 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
         }
 
         entry.ExtendUse();
+        var run = new IteratedRun(entry, model, clock);
+        var isCounted = false;
         try
         {
-            var run = new IteratedRun(entry, model, clock);
             request.State = new ModelStateSet(model.Initial);
-            var failed = false;
             for (var continues = true; continues;)
             {
                 InferenceOutcome outcome;
@@ -56,20 +56,27 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
                         $"there are more than {iteration.MaxIterations} answers (max_iterations of iteration)"), false);
                 if (outcome.Outputs is null)
                 {
-                    failed = true;
+                    isCounted = true;
                     CountFailure(request, outcome.Status, run.Arrived);
                 }
 
                 yield return outcome;
             }
 
-            if (!failed)
+            if (!isCounted)
             {
+                isCounted = true;
                 run.CountRequest(request);
             }
         }
         finally
         {
+            if (!isCounted)
+            {
+                // Whoever asked went away between two answers.
+                CountFailure(request, InferenceStatus.Cancelled, run.Arrived);
+            }
+
             entry.EndUse();
         }
     }
@@ -110,8 +117,7 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            outcome = new InferenceOutcome(
-                IsPast(request.Deadline) ? InferenceStatus.Late : InferenceStatus.Cancelled);
+            outcome = GivenUp(request);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -140,7 +146,7 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
         var (turn, refusal) = await sequences.EnterAsync(request.Sequence, cancellation);
         if (turn is null)
         {
-            return refusal;
+            return refusal.Status == InferenceStatus.Cancelled ? GivenUp(request) : refusal;
         }
 
         try
@@ -209,6 +215,10 @@ internal sealed class ModelExecution(ModelEntry entry, TimeProvider clock)
         entry.Metrics.Of(request.Class).Add(status, total, total);
         entry.Statistics.AddFailure(total);
     }
+
+    /// <summary>How a request ends that was cancelled: at its deadline it is late.</summary>
+    public InferenceOutcome GivenUp(InferenceRequest request) =>
+        new(IsPast(request.Deadline) ? InferenceStatus.Late : InferenceStatus.Cancelled);
 
     private bool IsPast(long deadline) => deadline != 0 && clock.GetTimestamp() >= deadline;
 

@@ -8,7 +8,7 @@ namespace Atoll.Serving;
 internal sealed partial class RepositoryControl
 {
     private IEnumerable<ModelEntry> QueriesOver(string model) => [.. repository.Entries.Where(entry =>
-        entry.Name != model && entry is { State: ModelState.Ready, Model: PipelineModel query } &&
+        entry.Name != model && entry is { State: ModelState.Ready, Query: { } query } &&
         query.Spec.Runs(model))];
 
     private static string Lacks(ModelEntry query, string model) =>
@@ -26,7 +26,12 @@ internal sealed partial class RepositoryControl
         {
             foreach (var query in QueriesOver(name))
             {
-                var spec = ((PipelineModel)query.Model!).Spec;
+                if (query.Query?.Spec is not { } spec)
+                {
+                    // It was unloaded just now.
+                    continue;
+                }
+
                 var lost = leaving.FirstOrDefault(entry => spec.RunsVersion(name, entry.Version) &&
                     repository.Find(name, entry.Version) == entry);
                 drains.Add(await (lost is null

@@ -15,7 +15,7 @@ internal static class RequestScheduling
         var configuration = entry.Configuration;
         var realTime = parameters.Priority == 1 ||
             (parameters.Priority == 0 && configuration.Class == WorkClass.RealTime);
-        var needsRight = realTime || entry.Model is PipelineModel { HasRealTimeStage: true };
+        var needsRight = realTime || entry.Query is { HasRealTimeStage: true };
         if (needsRight && !token.AllowRealTime)
         {
             throw new RequestException(403,

@@ -10,6 +10,8 @@ internal static class Refusal
         var name = request.Class == WorkClass.RealTime ? "real-time" : "best-effort";
         return outcome.Status switch
         {
+            InferenceStatus.QueueFull when outcome.Reason is { } full => new(503,
+                $"Exceeds maximum queue size: model '{entry.Name}': {full}"),
             InferenceStatus.QueueFull => new(503,
                 $"Exceeds maximum queue size: {entry.Configuration.QueueCapacity} {name} requests wait for model " +
                 $"'{entry.Name}' (setting queue_capacity of the model's config.json)"),
@@ -20,7 +22,8 @@ internal static class Refusal
                 $"started{Because(outcome)}"),
             InferenceStatus.Rejected => RequestException.BadRequest($"model '{entry.Name}': {outcome.Reason}"),
             InferenceStatus.Cancelled => new(503,
-                $"request to model '{entry.Name}' was cancelled: the server is shutting down or the client left"),
+                $"request to model '{entry.Name}' was cancelled: " +
+                (outcome.Reason ?? "the server is shutting down or the client left")),
             _ => new(500, $"model '{entry.Name}' failed: {outcome.Reason}"),
         };
     }

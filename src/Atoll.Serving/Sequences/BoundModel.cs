@@ -44,6 +44,9 @@ internal sealed class BoundModel : IServedModel
 
     public ModelMetadata Metadata { get; }
 
+    /// <summary>The model as it is.</summary>
+    public IServedModel Inner => _inner;
+
     public long MemoryBytes => _inner.MemoryBytes;
 
     /// <summary>Null when requests stand alone.</summary>

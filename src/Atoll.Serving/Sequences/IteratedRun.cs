@@ -46,7 +46,7 @@ internal sealed class IteratedRun(ModelEntry entry, BoundModel model, TimeProvid
         }
         catch (OperationCanceledException)
         {
-            return (new InferenceOutcome(InferenceStatus.Cancelled), false);
+            return (execution.GivenUp(request), false);
         }
 
         return (outcome with { Outputs = Classification.Apply(entry, request, copy) }, continues);

@@ -100,12 +100,15 @@ internal sealed class SequenceBook(
                 "request of the sequence");
         }
 
-        if ((known && sequence!.Waiting >= MostWaiting) || (!known && _sequences.Count >= configuration.MaxSequences))
+        if (known && sequence!.Waiting >= MostWaiting)
         {
-            return new(InferenceStatus.QueueFull);
+            return new(InferenceStatus.QueueFull, null,
+                $"{MostWaiting} requests wait for their turn in sequence {step}, which is the most");
         }
 
-        return null;
+        return known || _sequences.Count < configuration.MaxSequences ? null : new(InferenceStatus.QueueFull, null,
+            $"{configuration.MaxSequences} sequences are open (setting max_sequences of sequence_batching of " +
+            "config.json)");
     }
 
     private Sequence Sequence_NeedsLock(SequenceStep step)

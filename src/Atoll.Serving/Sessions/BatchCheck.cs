@@ -35,7 +35,7 @@ internal static class BatchCheck
         for (var i = 0; i < model.Whole.Outputs.Count; i++)
         {
             var output = model.Whole.Outputs[i];
-            if (output.Type == ElementType.Float32 && Differ(alone.Data(i), beside.Data(i)))
+            if (Differ(output.Type, alone.Data(i), beside.Data(i)))
             {
                 throw new ServingException(ServingError.ModelNotServable,
                     $"model '{model.Name}' cannot be batched: output '{output.Name}' of a request depends on the " +
@@ -55,22 +55,38 @@ internal static class BatchCheck
                 $"model '{model.Name}' failed with a batch of {batch.Rows}: {outcome.Status} {outcome.Reason}");
     }
 
-    private static bool Differ(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    /// <summary>Numbers with a fraction differ by more than rounding, all others at all.</summary>
+    internal static bool Differ(ElementType type, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
-        var a = MemoryMarshal.Cast<byte, float>(first);
-        var b = MemoryMarshal.Cast<byte, float>(second);
-        var largest = 0f;
-        var difference = 0f;
-        for (var i = 0; i < a.Length; i++)
+        if (first.Length != second.Length ||
+            type is not (ElementType.Float32 or ElementType.Float64 or ElementType.Float16 or ElementType.BFloat16))
         {
+            return !first.SequenceEqual(second);
+        }
+
+        var size = type.SizeInBytes();
+        var largest = 0.0;
+        var difference = 0.0;
+        for (var at = 0; at < first.Length; at += size)
+        {
+            var (a, b) = (Value(type, first[at..]), Value(type, second[at..]));
+
             // What is not a number says nothing about neighbours.
-            if (float.IsFinite(a[i]) && float.IsFinite(b[i]))
+            if (double.IsFinite(a) && double.IsFinite(b))
             {
-                largest = Math.Max(largest, Math.Abs(a[i]));
-                difference = Math.Max(difference, Math.Abs(a[i] - b[i]));
+                largest = Math.Max(largest, Math.Abs(a));
+                difference = Math.Max(difference, Math.Abs(a - b));
             }
         }
 
         return difference > Tolerance * largest;
     }
+
+    private static double Value(ElementType type, ReadOnlySpan<byte> at) => type switch
+    {
+        ElementType.Float32 => MemoryMarshal.Read<float>(at),
+        ElementType.Float64 => MemoryMarshal.Read<double>(at),
+        ElementType.Float16 => (double)MemoryMarshal.Read<Half>(at),
+        _ => BitConverter.Int32BitsToSingle(MemoryMarshal.Read<short>(at) << 16),
+    };
 }

@@ -21,6 +21,7 @@ internal sealed class DeviceLane : IDisposable
     private readonly Action _onEnded;
     private volatile LaneSeat[] _seats = [];
     private volatile CancellationTokenSource _cancellation = new();
+    private volatile CancellationTokenSource? _stopped;
     private ValueTaskAwaiter<InferenceOutcome> _running;
     private LaneSeat? _current;
     private LaneSeat? _againSeat;
@@ -62,16 +63,11 @@ internal sealed class DeviceLane : IDisposable
     }
 
     /// <summary>
-    /// A client of the running batch left; stops the batch when all have. Called under the lock of the batch's session,
-    /// so that the batch cannot end meanwhile and the next one be stopped instead.
+    /// A client of the running batch left; when all have, what the caller is to cancel so that the batch stops. Called
+    /// under the lock of the batch's session, which the caller gives up first: what follows may run inside and take
+    /// locks of other sessions. The batch may end meanwhile, so no later one uses the same source.
     /// </summary>
-    public void OnLeft()
-    {
-        if (_batch.Leave())
-        {
-            _cancellation.Cancel();
-        }
-    }
+    public CancellationTokenSource? OnLeft() => _batch.Leave() ? _stopped = _cancellation : null;
 
     public void Dispose() => _cancellation.Dispose();
 
@@ -165,7 +161,7 @@ internal sealed class DeviceLane : IDisposable
         _batch.Class = Class;
         _batch.Priority = Class == WorkClass.RealTime ? 1 : _batch.Requests[0].Priority;
         _startedAt = Now;
-        if (!_cancellation.TryReset())
+        if (_stopped == _cancellation || !_cancellation.TryReset())
         {
             _cancellation = new CancellationTokenSource();
         }

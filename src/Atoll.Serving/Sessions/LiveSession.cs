@@ -264,6 +264,7 @@ internal sealed partial class LiveSession
 
     public void GiveUp(LiveRequest live)
     {
+        CancellationTokenSource? stopped = null;
         lock (_lock)
         {
             switch (live.Where)
@@ -275,13 +276,15 @@ internal sealed partial class LiveSession
                     break;
                 case LiveRequest.Stage.Running:
                     live.HasLeft = true;
-                    live.Lane!.OnLeft();
+                    stopped = live.Lane!.OnLeft();
                     break;
                 case LiveRequest.Stage.Apart:
                     live.HasLeft = true;
                     break;
             }
         }
+
+        stopped?.Cancel();
     }
 
     /// <summary>The request cannot be answered in time.</summary>

@@ -13,6 +13,7 @@ internal sealed class PipelineRun(
     PipelineModel pipeline, InferenceRequest request, (long Arrival, long Deadline) times) : IInferenceOutputs
 {
     private readonly ConcurrentDictionary<string, Task<StageResult?>> _stages = [];
+    private readonly Lock _lock = new();
     private InferenceOutcome? _failure;
 
     public async ValueTask<InferenceOutcome> RunAsync(CancellationToken cancellation)
@@ -24,7 +25,18 @@ internal sealed class PipelineRun(
         }
 
         await Task.WhenAll(_stages.Values);
-        return _failure ?? new InferenceOutcome(InferenceStatus.Completed, this);
+        return _failure ?? Missing() ?? new InferenceOutcome(InferenceStatus.Completed, this);
+    }
+
+    private bool HasFailed
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _failure is not null;
+            }
+        }
     }
 
     public ReadOnlySpan<long> Shape(int output) => Output(output).Shape;
@@ -34,6 +46,22 @@ internal sealed class PipelineRun(
     public void Dispose()
     {
         // The results are plain arrays.
+    }
+
+    /// <summary>A single value cannot say by having no rows that its stage got none.</summary>
+    private InferenceOutcome? Missing()
+    {
+        for (var i = 0; i < pipeline.Spec.Outputs.Count; i++)
+        {
+            var source = pipeline.Spec.Outputs[i];
+            if (pipeline.Metadata.Outputs[i].Shape.Length == 0 && _stages[source.Stage!].Result is null)
+            {
+                return new InferenceOutcome(InferenceStatus.Rejected, null,
+                    $"output '{source.Name}' has no value, as stage '{source.Stage}' got no rows");
+            }
+        }
+
+        return null;
     }
 
     private InputTensor Output(int output)
@@ -61,7 +89,7 @@ internal sealed class PipelineRun(
             }
         }
 
-        if (_failure is not null || !IsTaken(stage.Stage.When))
+        if (HasFailed || !IsTaken(stage.Stage.When))
         {
             return null;
         }
@@ -128,7 +156,16 @@ internal sealed class PipelineRun(
 
     private async Task FailAsync(StageSession stage, InferenceOutcome outcome, CancellationTokenSource stopping)
     {
-        _failure ??= outcome with { Outputs = null, Reason = $"stage '{stage.Stage.Name}': {outcome.Reason}" };
+        var place = $"stage '{stage.Stage.Name}'";
+        lock (_lock)
+        {
+            // Stages fail at once, and the first that did tells why.
+            _failure ??= outcome with
+            {
+                Outputs = null, Reason = outcome.Reason is { } reason ? $"{place}: {reason}" : $"in {place}",
+            };
+        }
+
         await stopping.CancelAsync();
     }
 

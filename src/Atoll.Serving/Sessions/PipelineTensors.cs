@@ -60,7 +60,21 @@ internal static class PipelineTensors
                 Output(spec, stages, when.Of);
             }
         }
+
+        foreach (var output in spec.Outputs)
+        {
+            if (Output(spec, stages, output).Shape.Length == 0 && IsBranch(output.Stage!, stages))
+            {
+                throw Wrong(spec, $"output '{output.Name}' is a single value, which cannot say that its stage " +
+                    $"'{output.Stage}' was not run; an output of a branch (when) needs a dimension");
+            }
+        }
     }
+
+    /// <summary>The stage or one that it waits for is run under a condition.</summary>
+    private static bool IsBranch(string name, IReadOnlyList<StageSession> stages) =>
+        stages.First(stage => stage.Stage.Name == name).Stage is var stage &&
+        (stage.When is not null || stage.Before.Any(before => IsBranch(before, stages)));
 
     private static TensorMetadata Output(PipelineSpec spec, IReadOnlyList<StageSession> stages, PipelineTensor tensor)
     {

@@ -47,10 +47,23 @@ internal static class SessionAdmission
             return $"alone it takes {Ms(alone)} ms, and {Ms(left)} ms are left";
         }
 
-        var wait = TimeSpan.FromSeconds(waiting / perSecond);
+        if (TimeSpan.FromSeconds(waiting / perSecond) + alone <= left)
+        {
+            return null;
+        }
+
+        // What waits is taken by deadline: only that with no later one is in the way.
+        var ahead = session.Queue.RowsUntil(times.Deadline);
+        var others = 0;
+        foreach (var seat in seats)
+        {
+            others = Math.Max(others, seat.Group.OthersUntil(session, times.Deadline));
+        }
+
+        var wait = TimeSpan.FromSeconds((ahead + others) / perSecond);
         return wait + alone > left
-            ? $"{waiting} rows wait for session '{session.Name}' and take {Ms(wait)} ms at best; {Ms(left)} ms " +
-              $"are left{(session.Shortage is { } shortage ? $"; {shortage}" : "")}"
+            ? $"{ahead + others} rows wait for session '{session.Name}' with earlier deadlines and take {Ms(wait)} " +
+              $"ms at best; {Ms(left)} ms are left{(session.Shortage is { } shortage ? $"; {shortage}" : "")}"
             : null;
     }
 

@@ -10,7 +10,8 @@ public sealed partial class SessionDirector
     private void StartLoad(HostedModel model) => _ = LoadOnDemandAsync(model);
 
     /// <summary>
-    /// A request waits for a model that is loaded nowhere: loads it where most memory is free, in place of idle models.
+    /// A request waits for a model that is loaded nowhere: loads it where most memory is free, in place of idle models,
+    /// or else on the next device.
     /// </summary>
     private async Task LoadOnDemandAsync(HostedModel model)
     {
@@ -53,27 +54,43 @@ public sealed partial class SessionDirector
             }
 
             var unit = model.Unit;
-            var device = _devices.Where(device => SessionPlanning.MayRun(unit, device))
-                .MaxBy(device => device.Backend.MemoryBytes - device.MemoryInUseBytes)!;
-            try
+            Exception? refused = null;
+            foreach (var device in _devices.Where(device => SessionPlanning.MayRun(unit, device))
+                .OrderByDescending(device => device.Backend.MemoryBytes - device.MemoryInUseBytes).ToArray())
             {
-                await device.RequireAsync(unit, other => other.IsIdle, _stopping.Token);
-            }
-            finally
-            {
-                // Also where it failed: models that were evicted for it have no seats any more.
-                _plans.PutInForce(_plans.Current, Models);
+                refused = await TryServeAsync(unit, device);
+                if (!model.IsAwaited)
+                {
+                    return;
+                }
             }
 
-            if (model.IsAwaited)
-            {
-                throw new ServingException(ServingError.ModelNotServable,
-                    $"beside what is promised on '{device.Name}' its batches take too long");
-            }
+            throw refused ?? new ServingException(
+                ServingError.ModelNotServable, $"no device may run '{unit.Name}' (setting devices of config.json)");
         }
         finally
         {
             _planning.Release();
+        }
+    }
+
+    /// <summary>Loads the unit on the device and gives out the seats anew; why it may get none there.</summary>
+    private async Task<Exception> TryServeAsync(HostedUnit unit, ServingDevice device)
+    {
+        try
+        {
+            await device.RequireAsync(unit, other => other.IsIdle, _stopping.Token);
+            return new ServingException(ServingError.ModelNotServable,
+                $"beside what is promised on '{device.Name}' its batches take too long");
+        }
+        catch (DeviceException e) when (e.Error is DeviceError.OutOfMemory or DeviceError.ClientBudgetExceeded)
+        {
+            return e;
+        }
+        finally
+        {
+            // Also where it failed: models that were evicted for it have no seats any more.
+            _plans.PutInForce(_plans.Current, Models);
         }
     }
 }

@@ -140,6 +140,22 @@ internal sealed class SessionGroup
         return batch.Count > 0;
     }
 
+    /// <summary>
+    /// Rows of the other sessions that are certain to go before a deadline: of queues without a later one. Read without
+    /// a lock.
+    /// </summary>
+    public int OthersUntil(LiveSession own, TimeSpan deadline)
+    {
+        var rows = 0;
+        foreach (var session in _sessions)
+        {
+            var waiting = session.Queue.Rows;
+            rows += session != own && session.Queue.LatestDeadline <= deadline ? waiting : 0;
+        }
+
+        return rows;
+    }
+
     private void Count(LiveBatch batch)
     {
         for (var i = 0; i < _sessions.Length; i++)

@@ -12,7 +12,8 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
     /// </summary>
     private const double Intrusion = 0.25;
 
-    private readonly Dictionary<string, double> _planned = [];
+    // Never changed once it is here: looks at the load read it without the planning lock.
+    private volatile Dictionary<string, double> _planned = [];
     private ServingPlan _current = ServingPlan.Empty;
 
     public ServingPlan Current => _current;
@@ -45,12 +46,13 @@ internal sealed class SessionPlanning(IReadOnlyList<ServingDevice> devices, Sess
     {
         models = Newest(models);
         var groups = PlannedGroups(models);
-        _planned.Clear();
+        var rates = new Dictionary<string, double>();
         foreach (var session in groups.SelectMany(group => group.Sessions))
         {
-            _planned[session.Name] = session.Load.Session.Rate;
+            rates[session.Name] = session.Load.Session.Rate;
         }
 
+        _planned = rates;
         PlannedLoad[] loads = [.. groups.Select(group => group.Load)];
 
         return loads.Length == 0

@@ -70,6 +70,9 @@ public sealed class SessionQueueTests
             }
 
             Assert.Equal(model.Count, queue.Count);
+            var until = TimeSpan.FromMilliseconds(random.Next(50));
+            Assert.Equal(model.Count(entry => entry.Request.Deadline <= until), queue.RowsUntil(until));
+            Assert.All(model, entry => Assert.True(entry.Request.Deadline <= queue.LatestDeadline));
         }
     }
 }

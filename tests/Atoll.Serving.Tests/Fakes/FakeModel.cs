@@ -40,9 +40,10 @@ internal sealed class FakeModel(ModelMetadata metadata, int slots = 2) : IServed
 
     public int Slots(WorkClass workClass) => slots;
 
-    public void Expect()
-    {
-    }
+    /// <summary>Called when a request begins to arrive.</summary>
+    public Action? OnExpect { get; set; }
+
+    public void Expect() => OnExpect?.Invoke();
 
     public static ModelMetadata Describe(string name, ElementType type, params long[] shape) => new()
     {

@@ -44,6 +44,30 @@ public sealed class GrpcStreamTests
     }
 
     [Fact]
+    public async Task Fault_of_the_server_is_told_by_the_requests_id_and_no_other_answer_is_lost()
+    {
+        var model = Floats();
+        await using var server = await StartAsync(model);
+        var expected = 0;
+        model.OnExpect = () => _ = Interlocked.Increment(ref expected) == 1
+            ? throw new InvalidOperationException("out of order") : 0;
+        ModelInferRequest[] requests = [Request(first: 1), Request(first: 2)];
+        var responses = new List<ModelStreamInferResponse>();
+
+        await Assert.ThrowsAsync<GrpcException>(async () =>
+        {
+            await foreach (var response in Stream(server, requests.ToAsyncEnumerable()))
+            {
+                responses.Add(response);
+            }
+        });
+
+        var failed = Assert.Single(responses, response => response.ErrorMessage.Length > 0);
+        Assert.Equal(("1", "internal error: out of order"), (failed.InferResponse.Id, failed.ErrorMessage));
+        Assert.Equal("2", Assert.Single(responses, response => response != failed).InferResponse.Id);
+    }
+
+    [Fact]
     public async Task Requests_of_a_stream_run_at_once_and_answer_as_they_end()
     {
         var slow = new FakeModel(FakeModel.Describe("slow", Atoll.Models.ElementType.Float32, 2)) { Gated = true };

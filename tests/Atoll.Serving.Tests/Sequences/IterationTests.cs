@@ -50,6 +50,10 @@ public sealed class IterationTests
         Assert.Equal(0, one.Json.GetProperty("LEFT").GetInt32());
         Assert.Equal(HttpStatusCode.BadRequest, many.Status);
         Assert.Contains("exactly 1 response", many.Json.GetProperty("error").GetString());
+        var (_, stats) = await server.GetAsync("/v2/models/m/stats");
+        var counts = stats.GetProperty("model_stats")[0].GetProperty("inference_stats");
+        Assert.Equal(1, counts.GetProperty("success").GetProperty("count").GetInt32());
+        Assert.Equal(2, counts.GetProperty("fail").GetProperty("count").GetInt32());
         Assert.Contains("decoupled transaction policy", infer.Json.GetProperty("error").GetString());
     }
 

@@ -73,6 +73,7 @@ public sealed class SequenceTests : IDisposable
         _clock.Advance(2000);
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, full.Status);
+        Assert.Contains("2 sequences are open (setting max_sequences", full.Json.GetProperty("error").GetString());
         Assert.Equal(6, await SumAsync(server, "3", 6, "start"));
         Assert.Contains("must specify the START flag", await RefusalAsync(server, "1", 1));
     }
@@ -109,6 +110,34 @@ public sealed class SequenceTests : IDisposable
         (await again).Turn!.Leave();
         (await within).Turn!.Leave();
         Assert.Equal(1, book.Count);
+    }
+
+    [Fact]
+    public async Task Request_whose_deadline_passes_while_it_waits_for_its_turn_ends_late()
+    {
+        var model = new FakeModel(FakeModel.Describe("m", ElementType.Float32, 1)) { Gated = true };
+        var configuration = new ModelConfiguration { Sequence = new SequenceConfiguration() };
+        var entry = new ModelEntry(new ModelSource("m", "1", "fake", null), _clock);
+        entry.Succeed(BoundModel.Bind(model, configuration, _clock), configuration);
+        InferenceRequest Request(bool start, long deadline) => new()
+        {
+            Inputs = [new InputTensor([1], new byte[4])],
+            Sequence = new SequenceStep(7, "", start, false),
+            Deadline = deadline,
+        };
+        Assert.True(entry.TryUse());
+        var running = entry.InferAsync(Request(true, 0), Token).AsTask();
+        await model.BegunAsync();
+        using var timeout = new CancellationTokenSource();
+        var waiting = entry.InferAsync(Request(false, _clock.GetTimestamp() + 1000), timeout.Token).AsTask();
+        _clock.Advance(2000);
+
+        await timeout.CancelAsync();
+
+        Assert.Equal(InferenceStatus.Late, (await waiting).Status);
+        model.LetOneGo();
+        (await running).Outputs!.Dispose();
+        entry.EndUse();
     }
 
     [Fact]

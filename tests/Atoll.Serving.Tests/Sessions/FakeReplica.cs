@@ -16,6 +16,9 @@ internal sealed class FakeReplica : IReplica
 
     public Action? OnDisposed { get; init; }
 
+    /// <summary>Called where a batch is stopped.</summary>
+    public Action? OnCancelled { get; set; }
+
     public IReadOnlyList<int> Sizes { get; init; } = [1, 2, 4, 8];
 
     public long MemoryBytes { get; init; } = 100L << 20;
@@ -78,6 +81,7 @@ internal sealed class FakeReplica : IReplica
         using var registration = cancellation.Register(() =>
         {
             Cancelled++;
+            OnCancelled?.Invoke();
             gate.TrySetResult(InferenceStatus.Cancelled);
         });
         var status = await gate.Task;

@@ -194,6 +194,25 @@ public sealed class LiveSessionTests
     }
 
     [Fact]
+    public async Task A_batch_is_stopped_while_no_lock_of_its_session_is_held()
+    {
+        using var bench = new SessionBench();
+        var device = bench.AddDevice();
+        var isHeld = true;
+        device.OnCancelled = () => isHeld = bench.Session.Gate.IsHeldByCurrentThread;
+        using var leaving = new CancellationTokenSource();
+        var left = bench.LeavingAsync(1, leaving.Token);
+
+        await leaving.CancelAsync();
+
+        Assert.Equal(InferenceStatus.Cancelled, (await left).Status);
+        Assert.False(isHeld);
+        var next = bench.InferAsync(2);
+        device.EndOne();
+        Assert.Equal([2], SessionBench.Take(await next));
+    }
+
+    [Fact]
     public async Task A_session_within_its_rate_goes_before_one_beyond_it()
     {
         using var bench = new SessionBench();

@@ -84,6 +84,40 @@ public sealed class SessionDirectorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_that_the_first_device_has_no_room_for_is_loaded_on_the_next()
+    {
+        FakeBackend[] backends = [new("a", models: 1), new("b", models: 1)];
+        await using var director = Director(backends);
+        var one = await LoadAsync(director, "one", Session(objectiveMs: 0));
+        await LoadAsync(director, "two", Session(objectiveMs: 0) with { Devices = ["a"] });
+        await LoadAsync(director, "three", Session(objectiveMs: 0) with { Devices = ["b"] });
+        backends[0].Refused = "one";
+
+        var answer = await one.InferAsync(SessionBench.Request(1), Token);
+
+        Assert.Equal([1], SessionBench.Take(answer));
+        Assert.Equal(["one", "three", "one"], backends[1].Loads);
+    }
+
+    [Fact]
+    public async Task A_query_with_a_real_time_stage_needs_the_right_to_it_also_behind_inputs_of_the_server()
+    {
+        await using var director = Director(new FakeBackend("a"));
+        await LoadAsync(director, "one", Session());
+        await LoadAsync(director, "two", Session());
+        var query = await director.LoadQueryAsync(Cascade(atLeast: 0), Token);
+        var configuration = new ModelConfiguration { Sequence = new SequenceConfiguration() };
+        var entry = new ModelEntry(new ModelSource("cascade", "1", "test", null), _clock);
+        entry.Succeed(BoundModel.Bind(query, configuration, _clock), configuration);
+
+        var refused = Assert.Throws<RequestException>(() => RequestScheduling.Classify(
+            Image(), new RequestParameters { Priority = 8 }, entry,
+            new AccessToken("guest", "", AllowRealTime: false)));
+
+        Assert.Equal(403, refused.StatusCode);
+    }
+
+    [Fact]
     public async Task The_model_that_was_used_longest_ago_is_evicted()
     {
         var backend = new FakeBackend("a", models: 2);

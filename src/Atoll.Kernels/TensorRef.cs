@@ -52,6 +52,12 @@ public sealed unsafe class TensorRef
     /// <summary>Whether the elements lie in row-major order without gaps.</summary>
     public bool IsDense => IsDenseFrom(0);
 
+    /// <summary>
+    /// Whether every element lies once in one run of memory from the first on, in whatever order of the axes.
+    /// </summary>
+    public bool IsContiguous =>
+        Permute([.. Enumerable.Range(0, Rank).OrderByDescending(axis => Shape[axis] == 1 ? 0 : Strides[axis])]).IsDense;
+
     /// <summary>The smallest byte range of the buffer that holds all elements.</summary>
     public (long Offset, long Length) Range
     {

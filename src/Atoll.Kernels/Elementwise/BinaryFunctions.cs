@@ -59,7 +59,7 @@ internal readonly struct DivideFunction : IBinaryFunction, INumberFunction
 internal readonly struct MinimumFunction : IBinaryFunction, INumberFunction
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static T IBinaryFunction.Invoke<T>(T a, T b) => T.Min(a, b);
+    static T IBinaryFunction.Invoke<T>(T a, T b) => T.MinOrNaN(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static T INumberFunction.Invoke<T>(T a, T b) => T.IsNaN(a) || a < b ? a : b;
@@ -68,7 +68,7 @@ internal readonly struct MinimumFunction : IBinaryFunction, INumberFunction
 internal readonly struct MaximumFunction : IBinaryFunction, INumberFunction
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static T IBinaryFunction.Invoke<T>(T a, T b) => T.Max(a, b);
+    static T IBinaryFunction.Invoke<T>(T a, T b) => T.MaxOrNaN(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static T INumberFunction.Invoke<T>(T a, T b) => T.IsNaN(a) || a > b ? a : b;

@@ -96,7 +96,8 @@ public static class Elementwise
         };
     }
 
-    /// <summary>Converts between types; to Bool gives 0 or 1, floats to integers truncate and saturate.</summary>
+    /// <summary>Converts between types; to Bool gives 0 or 1, floats to integers truncate and saturate, integers
+    /// to narrower ones lose their high bits.</summary>
     public static CpuKernel Cast(string name, ScalarType from, TensorRef x, ScalarType to, TensorRef y)
     {
         x = x.BroadcastTo(y.Shape);

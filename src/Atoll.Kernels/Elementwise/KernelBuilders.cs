@@ -141,9 +141,10 @@ internal static class UnaryKernels
         public CpuKernel Build<T>() where T : unmanaged, INumber<T> => function switch
         {
             UnaryOperator.Negate => new ScalarUnaryKernel<T>(name, x, y, value => -value),
-            UnaryOperator.Abs => new ScalarUnaryKernel<T>(name, x, y, T.Abs),
-            UnaryOperator.Sign => new ScalarUnaryKernel<T>(name, x, y, value => T.CreateTruncating(T.Sign(value))),
-            UnaryOperator.Relu => new ScalarUnaryKernel<T>(name, x, y, value => T.IsNegative(value) ? T.Zero : value),
+            UnaryOperator.Abs => new ScalarUnaryKernel<T>(name, x, y, value => T.IsNegative(value) ? -value : value),
+            UnaryOperator.Sign => new ScalarUnaryKernel<T>(name, x, y,
+                value => value > T.Zero ? T.One : value < T.Zero ? -T.One : value),
+            UnaryOperator.Relu => new ScalarUnaryKernel<T>(name, x, y, value => value < T.Zero ? T.Zero : value),
             _ => throw new NotSupportedException($"{name}: {function} on {typeof(T).Name}"),
         };
     }

@@ -54,7 +54,9 @@ internal sealed unsafe class WhereKernel<T>(string name, TensorRef condition, Te
     }
 }
 
-/// <summary>Converts numbers as C# does; out of range saturates.</summary>
+/// <summary>
+/// Converts numbers as C# does: floats out of range saturate, whole numbers lose their high bits, as ONNX has it.
+/// </summary>
 internal sealed unsafe class CastKernel<TFrom, TTo>(string name, TensorRef x, TensorRef y)
     : StridedKernel(name, new StridedPlan(2, x, y), AccessesOf(x, y))
     where TFrom : unmanaged, INumberBase<TFrom>
@@ -64,10 +66,14 @@ internal sealed unsafe class CastKernel<TFrom, TTo>(string name, TensorRef x, Te
     {
         for (var i = 0; i < count; i++)
         {
-            *(TTo*)(operands[1] + i * Plan.Inner(1)) =
-                TTo.CreateSaturating(*(TFrom*)(operands[0] + i * Plan.Inner(0)));
+            var value = *(TFrom*)(operands[0] + i * Plan.Inner(0));
+            *(TTo*)(operands[1] + i * Plan.Inner(1)) = IsFloat ? TTo.CreateSaturating(value)
+                : TTo.CreateTruncating(value);
         }
     }
+
+    private static bool IsFloat => typeof(TFrom) == typeof(float) || typeof(TFrom) == typeof(double)
+        || typeof(TFrom) == typeof(Half);
 }
 
 /// <summary>One where the number is not zero.</summary>

@@ -17,6 +17,11 @@ public static class Gather
             throw new ArgumentException($"{name}: {x}, {indices}, {y} must be dense, indices 4 or 8 bytes");
         }
 
+        if (y.Count != indices.Count * x.Shape.Where((_, a) => a != axis).Aggregate(1L, (count, size) => count * size))
+        {
+            throw new ArgumentException($"{name}: {y} does not hold a slice of {x} for each of {indices}");
+        }
+
         return new GatherKernel(name, x, indices, axis, y);
     }
 }

@@ -47,12 +47,20 @@ public static class Normalization
     /// Instance normalization has one channel in a group.
     /// </summary>
     public static CpuKernel Group(
-        string name, TensorRef x, TensorRef scale, TensorRef shift, TensorRef y, float epsilon = 1e-5f) =>
-        new InstanceNormalizationKernel(name, x, scale, shift, y, epsilon);
+        string name, TensorRef x, TensorRef scale, TensorRef shift, TensorRef y, float epsilon = 1e-5f)
+    {
+        var channels = x.Rank == 4 ? (long)x.Shape[1] * x.Shape[2] : -1;
+        return scale.IsDense && shift.IsDense && scale.Count == channels && shift.Count == channels &&
+            y.Shape.AsSpan().SequenceEqual(x.Shape)
+            ? new InstanceNormalizationKernel(name, x, scale, shift, y, epsilon)
+            : throw new ArgumentException($"{name}: {x} and {y} must have one shape of rank 4, {scale} and {shift} " +
+                $"one number for each of {channels} channels");
+    }
 
     /// <summary>x and y are [N, C, H, W] of any strides.</summary>
     public static CpuKernel LocalResponse(string name, TensorRef x, TensorRef y, LocalResponseOptions options) =>
-        new LocalResponseKernel(name, x, y, options);
+        x.Rank == 4 && y.Shape.AsSpan().SequenceEqual(x.Shape) ? new LocalResponseKernel(name, x, y, options)
+            : throw new ArgumentException($"{name}: {x} and {y} must have one shape of rank 4");
 
     private static TensorRef Flatten(TensorRef view, int axis, int length) => new(
         view.Buffer, view.OffsetBytes, view.ElementBytes, [.. view.Shape[..axis], length],

@@ -21,7 +21,7 @@ internal readonly struct MaximumPool : IPool
     public static float Start => float.NegativeInfinity;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T Add<T>(T sum, T value) where T : struct, ILanes<T> => T.Max(sum, value);
+    public static T Add<T>(T sum, T value) where T : struct, ILanes<T> => T.MaxOrNaN(sum, value);
 
     public static float Factor(int count) => 1;
 }

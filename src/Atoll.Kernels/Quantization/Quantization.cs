@@ -49,7 +49,7 @@ public static class Quantization
 
     /// <summary>
     /// The scale (a float) and zero point (a byte) that map the range of x, widened to hold zero, to 0..255; x is
-    /// dense.
+    /// contiguous.
     /// </summary>
     /// <param name="name">Of the kernels.</param>
     /// <param name="x">Floats.</param>
@@ -58,7 +58,9 @@ public static class Quantization
     /// <param name="zero">One byte.</param>
     public static IReadOnlyList<CpuKernel> Range(
         string name, TensorRef x, TensorRef parts, TensorRef scale, TensorRef zero) =>
-        [new RangePartsKernel(name, x, parts), new QuantizedRangeKernel(name, parts, scale, zero)];
+        (x.IsContiguous || x.Count == 0) && parts.IsDense && parts.Count * RangePart >= 2 * x.Count
+            ? [new RangePartsKernel(name, x, parts), new QuantizedRangeKernel(name, parts, scale, zero)]
+            : throw new ArgumentException($"{name}: {x} must lie in one run of memory, {parts} have room for its parts");
 
     /// <summary>
     /// The largest byte under a window, for x and y [N, H, W, C] with contiguous channels; padding never wins.

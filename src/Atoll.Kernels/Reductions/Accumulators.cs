@@ -64,23 +64,25 @@ internal readonly struct AbsoluteSumAccumulator : IAccumulator
 internal readonly struct MaximumAccumulator : IAccumulator
 {
     public static T Start<T>() where T : unmanaged, INumber<T>, IMinMaxValue<T> =>
-        typeof(T) == typeof(float) ? T.CreateTruncating(float.NegativeInfinity) : T.MinValue;
+        typeof(T) == typeof(float) || typeof(T) == typeof(double) ? T.CreateTruncating(float.NegativeInfinity)
+            : T.MinValue;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Add<T>(T sum, T value) where T : unmanaged, INumber<T> => T.Max(sum, value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T AddLanes<T>(T sum, T value) where T : struct, ILanes<T> => T.Max(sum, value);
+    public static T AddLanes<T>(T sum, T value) where T : struct, ILanes<T> => T.MaxOrNaN(sum, value);
 }
 
 internal readonly struct MinimumAccumulator : IAccumulator
 {
     public static T Start<T>() where T : unmanaged, INumber<T>, IMinMaxValue<T> =>
-        typeof(T) == typeof(float) ? T.CreateTruncating(float.PositiveInfinity) : T.MaxValue;
+        typeof(T) == typeof(float) || typeof(T) == typeof(double) ? T.CreateTruncating(float.PositiveInfinity)
+            : T.MaxValue;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Add<T>(T sum, T value) where T : unmanaged, INumber<T> => T.Min(sum, value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T AddLanes<T>(T sum, T value) where T : struct, ILanes<T> => T.Min(sum, value);
+    public static T AddLanes<T>(T sum, T value) where T : struct, ILanes<T> => T.MinOrNaN(sum, value);
 }

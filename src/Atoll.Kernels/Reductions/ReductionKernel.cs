@@ -72,7 +72,7 @@ internal sealed unsafe class ReductionKernel<TLanes, TAccumulator> : CpuKernel
     private bool Vertical(float* x, float* y, BlockContext context)
     {
         var sum = TLanes.Create(TAccumulator.Start<float>());
-        long inner = _plan.Sizes[^1], stride = _plan.Strides[^1], rows = _plan.Length / inner, since = 0;
+        long inner = _plan.Sizes[^1], stride = _plan.Strides[^1], rows = _plan.Rows, since = 0;
         for (long row = 0; row < rows; row++)
         {
             var source = x + _plan.RowOffset(row);
@@ -102,7 +102,7 @@ internal sealed unsafe class ReductionKernel<TLanes, TAccumulator> : CpuKernel
     private bool Horizontal(float* x, float* y, BlockContext context)
     {
         var total = TAccumulator.Start<float>();
-        long inner = _plan.Sizes[^1], stride = _plan.Strides[^1], rows = _plan.Length / inner;
+        long inner = _plan.Sizes[^1], stride = _plan.Strides[^1], rows = _plan.Rows;
         for (long row = 0; row < rows; row++)
         {
             for (long i = 0; i < inner; i += RunMaximum)
@@ -193,7 +193,9 @@ internal sealed unsafe class NumberReductionKernel<T, TAccumulator>(
 
             _y[y] = op switch
             {
-                ReductionOperator.Mean => total / T.CreateTruncating(plan.Length),
+                // The mean of nothing is none, and no whole number is that.
+                ReductionOperator.Mean => plan.Length > 0 || typeof(T) == typeof(double)
+                    ? total / T.CreateTruncating(plan.Length) : T.Zero,
                 ReductionOperator.L2 => T.CreateTruncating(Math.Sqrt(double.CreateTruncating(total))),
                 ReductionOperator.LogSum => T.CreateTruncating(Math.Log(double.CreateTruncating(total))),
                 _ => total,

@@ -50,6 +50,9 @@ internal sealed unsafe class ReductionPlan
     /// <summary>Elements that become one.</summary>
     public long Length { get; }
 
+    /// <summary>Runs along the innermost reduced axis that become one; none where an axis is empty.</summary>
+    public long Rows => Length == 0 ? 0 : Length / Sizes[^1];
+
     public long Outputs { get; }
 
     public BufferAccess[] Accesses => [X.Reads(), Y.Writes()];

@@ -20,6 +20,8 @@ public static class Indexing
     public static CpuKernel GatherElements(string name, TensorRef x, TensorRef indices, int axis, TensorRef y)
     {
         Require(name, y.IsDense && y.Rank > 0, x, y);
+        RequireInside(name, x, indices, axis);
+        RequireCount(name, indices, y.Count);
         return new GatherElementsKernel(name, x, indices, axis, y);
     }
 
@@ -27,13 +29,19 @@ public static class Indexing
     public static CpuKernel GatherTuples(string name, TensorRef x, TensorRef indices, int batchAxes, TensorRef y)
     {
         Require(name, x.IsDense && y.IsDense, x, y);
+        var isBatch = indices.Shape[..batchAxes].AsSpan().SequenceEqual(x.Shape.AsSpan(0, batchAxes));
+        var slice = Product(x.Shape[(batchAxes + indices.Shape[^1])..]);
+        RequireCount(name, y, isBatch ? Product(indices.Shape[..^1]) * slice : -1);
         return new GatherTuplesKernel(name, x, indices, batchAxes, y);
     }
 
     /// <summary>y = x with updates at the indices along an axis; all dense.</summary>
     public static CpuKernel ScatterElements(
-        string name, ScatterReduction reduction, ScalarType type, ScatterOperands operands, int axis) =>
-        Scatter(name, reduction, type, operands, ScatterPlaces.Elements(name, operands, axis));
+        string name, ScatterReduction reduction, ScalarType type, ScatterOperands operands, int axis)
+    {
+        RequireInside(name, operands.X, operands.Indices, axis);
+        return Scatter(name, reduction, type, operands, ScatterPlaces.Elements(name, operands, axis));
+    }
 
     /// <summary>y = x with slices of updates at index tuples; all dense.</summary>
     public static CpuKernel ScatterTuples(
@@ -44,6 +52,8 @@ public static class Indexing
     public static CpuKernel OneHot(string name, TensorRef indices, TensorRef values, int axis, TensorRef y)
     {
         Require(name, y.IsDense && values.IsDense, values, y);
+        RequireCount(name, values, 2);
+        RequireCount(name, y, indices.Count * y.Shape[axis]);
         return new OneHotKernel(name, indices, values, axis, y);
     }
 
@@ -54,6 +64,8 @@ public static class Indexing
     public static CpuKernel ReverseSequence(string name, TensorRef x, TensorRef lengths, bool isTimeFirst, TensorRef y)
     {
         Require(name, x.IsDense && y.IsDense && x.Rank >= 2, x, y);
+        RequireCount(name, lengths, x.Shape[isTimeFirst ? 1 : 0]);
+        RequireCount(name, y, x.Count);
         return new ReverseSequenceKernel(name, x, lengths, isTimeFirst, y);
     }
 
@@ -61,6 +73,8 @@ public static class Indexing
         string name, ScatterReduction reduction, ScalarType type, ScatterOperands operands, ScatterPlaces places)
     {
         Require(name, operands.X.IsDense && operands.Updates.IsDense && operands.Y.IsDense, operands.X, operands.Y);
+        RequireCount(name, operands.Updates, places.Count * places.Run);
+        RequireCount(name, operands.Y, operands.X.Count);
         return reduction != ScatterReduction.None
             ? ScalarTypes.Dispatch(type, new ScatterBuilder(name, reduction, operands, places))
             : operands.Y.ElementBytes switch
@@ -79,6 +93,30 @@ public static class Indexing
             throw new ArgumentException($"{name}: {x} and {y} must be dense");
         }
     }
+
+    private static void RequireCount(string name, TensorRef view, long count)
+    {
+        if (view.Count != count)
+        {
+            throw new ArgumentException($"{name}: {view} does not fit the other operands");
+        }
+    }
+
+    private static void RequireInside(string name, TensorRef x, TensorRef indices, int axis)
+    {
+        var fits = x.Rank == indices.Rank;
+        for (var i = 0; fits && i < x.Rank; i++)
+        {
+            fits = i == axis || indices.Shape[i] <= x.Shape[i];
+        }
+
+        if (!fits)
+        {
+            throw new ArgumentException($"{name}: {indices} reaches past {x} beside axis {axis}");
+        }
+    }
+
+    private static long Product(int[] sizes) => sizes.Aggregate(1L, (count, size) => count * size);
 
     private sealed class ScatterBuilder(
         string name, ScatterReduction reduction, ScatterOperands operands, ScatterPlaces places) : INumberKernelBuilder

@@ -52,6 +52,12 @@ internal interface ILaneSelection<T>
     /// <summary>The second operand where either is NaN, as the processor does it.</summary>
     static abstract T Max(T a, T b);
 
+    /// <summary>NaN where either operand is.</summary>
+    static abstract T MinOrNaN(T a, T b);
+
+    /// <summary>NaN where either operand is.</summary>
+    static abstract T MaxOrNaN(T a, T b);
+
     /// <summary>All bits set in lanes where a is less than b.</summary>
     static abstract T Less(T a, T b);
 

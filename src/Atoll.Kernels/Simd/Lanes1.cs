@@ -39,6 +39,10 @@ internal readonly unsafe struct Lanes1(float value) : ILanes<Lanes1>
 
     public static Lanes1 Max(Lanes1 a, Lanes1 b) => a._v > b._v ? a : b;
 
+    public static Lanes1 MinOrNaN(Lanes1 a, Lanes1 b) => float.IsNaN(a._v) ? a : Min(a, b);
+
+    public static Lanes1 MaxOrNaN(Lanes1 a, Lanes1 b) => float.IsNaN(a._v) ? a : Max(a, b);
+
     public static Lanes1 Less(Lanes1 a, Lanes1 b) => new(BitConverter.Int32BitsToSingle(a._v < b._v ? -1 : 0));
 
     public static Lanes1 Select(Lanes1 mask, Lanes1 whenSet, Lanes1 whenClear) =>

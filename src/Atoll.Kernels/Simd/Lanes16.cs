@@ -66,6 +66,14 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
     public static Lanes16 Max(Lanes16 a, Lanes16 b) => new(Vector512.MaxNative(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 MinOrNaN(Lanes16 a, Lanes16 b) => new(Vector512.ConditionalSelect(
+        Vector512.IsNaN(a._v), a._v, Vector512.MinNative(a._v, b._v)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 MaxOrNaN(Lanes16 a, Lanes16 b) => new(Vector512.ConditionalSelect(
+        Vector512.IsNaN(a._v), a._v, Vector512.MaxNative(a._v, b._v)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Less(Lanes16 a, Lanes16 b) => new(Vector512.LessThan(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -59,6 +59,14 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 Max(Lanes8 a, Lanes8 b) => new(Vector256.MaxNative(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 MinOrNaN(Lanes8 a, Lanes8 b) => new(Vector256.ConditionalSelect(
+        Vector256.IsNaN(a._v), a._v, Vector256.MinNative(a._v, b._v)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 MaxOrNaN(Lanes8 a, Lanes8 b) => new(Vector256.ConditionalSelect(
+        Vector256.IsNaN(a._v), a._v, Vector256.MaxNative(a._v, b._v)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Less(Lanes8 a, Lanes8 b) => new(Vector256.LessThan(a._v, b._v));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

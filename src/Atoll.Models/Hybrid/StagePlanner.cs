@@ -162,7 +162,7 @@ internal sealed class StagePlanner
         {
             return LoweredProgram.Of(copy, _options, _owner.WeightBytes);
         }
-        catch (ModelException)
+        catch (ModelException e) when (e.Error != ModelError.LimitExceeded)
         {
             return null;
         }

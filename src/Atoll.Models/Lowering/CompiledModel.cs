@@ -9,6 +9,7 @@ namespace Atoll.Models;
 public sealed class CompiledModel : IDisposable
 {
     private readonly Lock _lock = new();
+    private readonly Lock _planning = new();
     private readonly Graph _graph;
     private readonly CompileOptions _options;
     private readonly HashSet<Tensor> _constants;
@@ -107,6 +108,20 @@ public sealed class CompiledModel : IDisposable
     {
         var shapes = Resolve(inputShapes);
         var key = string.Join(';', shapes.Select(s => string.Join(',', s)));
+        if (Known(key) is { } known)
+        {
+            return known;
+        }
+
+        // One at a time, and not under the lock of the state: a large plan holds up no instance of other shapes.
+        lock (_planning)
+        {
+            return Known(key) ?? Keep(key, LoweredProgram.Of(Specialize(shapes), _options, WeightBytes));
+        }
+    }
+
+    private LoweredProgram? Known(string key)
+    {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
@@ -120,7 +135,14 @@ public sealed class CompiledModel : IDisposable
                 }
             }
 
-            var program = LoweredProgram.Of(Specialize(shapes), _options, WeightBytes);
+            return null;
+        }
+    }
+
+    private LoweredProgram Keep(string key, LoweredProgram program)
+    {
+        lock (_lock)
+        {
             _plans.AddFirst((key, program));
             if (_plans.Count > Math.Max(1, _options.PlanCacheCapacity))
             {

@@ -115,12 +115,21 @@ internal sealed class LoweringContext
     public void Bind(GraphValue value, TensorView view) => _views[value] = view;
 
     /// <summary>Adds a step, unless it writes nothing.</summary>
+    /// <exception cref="ModelException">The plan has as many steps as it may.</exception>
     public void Add(LoweredStep step)
     {
-        if (step.Writes.Any(w => w.ElementCount > 0))
+        if (!step.Writes.Any(w => w.ElementCount > 0))
         {
-            Steps.Add(step);
+            return;
         }
+
+        if (Steps.Count >= Options.Limits.PlanStepsMax)
+        {
+            throw ModelLimits.Exceeded($"the plan of '{_graph.Name}' for these shapes has more steps",
+                Options.Limits.PlanStepsMax, nameof(ModelLimits.PlanStepsMax));
+        }
+
+        Steps.Add(step);
     }
 
     public void AddCopy(string name, TensorView from, TensorView to) => Add(new LoweredStep

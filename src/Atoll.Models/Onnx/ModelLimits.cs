@@ -40,6 +40,11 @@ public sealed record ModelLimits
     /// <summary>Bytes of the values that one run holds in host memory between its steps.</summary>
     public long HostBytesMax { get; init; } = 4L << 30;
 
+    /// <summary>
+    /// Kernels' steps of one plan: a recurrent layer has one for each time step, and the request says how many.
+    /// </summary>
+    public int PlanStepsMax { get; init; } = 100_000;
+
     /// <summary>Elements in a tensor of this shape, unknown (negative) dimensions counted as one.</summary>
     /// <exception cref="ModelException">Rank or element count passes its limit.</exception>
     public long CountElements(ReadOnlySpan<long> shape, string where)

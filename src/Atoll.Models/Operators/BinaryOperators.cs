@@ -16,7 +16,7 @@ internal static class BinaryOperators
     [
         Pair<Sum>("Add"), Pair<Difference>("Sub"), Pair<Product>("Mul"), Pair<Quotient>("Div"),
         Many<Sum>("Sum"), Many<Largest>("Max"), Many<Smallest>("Min"),
-        new("Mean", call => ShapeRules.BroadcastAll(call, call.Type(0)), Mean) { InputsMax = int.MaxValue },
+        new("Mean", InferMany, Mean) { InputsMax = int.MaxValue },
         new("Pow", InferPair, Power) { InputsMin = 2, InputsMax = 2 },
         new("Mod", InferSameTypePair, Modulo) { InputsMin = 2, InputsMax = 2, SinceOpset = 10 },
         new("PRelu", InferPair, ParametricRectifier) { InputsMin = 2, InputsMax = 2 },

@@ -124,7 +124,7 @@ internal static class ConvolutionOperators
     }
 
     /// <summary>The convolution whose gradient this is: its input is our output and its output our input.</summary>
-    private static SpatialWindow Scattered(OperatorCall call, long[] input, long[] kernel)
+    public static SpatialWindow Scattered(OperatorCall call, long[] input, long[] kernel)
     {
         var rank = input.Length;
         var strides = SpatialWindow.List(call, "strides", rank, 1, least: 1);

@@ -11,6 +11,7 @@ internal static class GatherOperators
 
     private static void InferGather(OperatorCall call)
     {
+        ShapeRules.RequireIndices(call, 1);
         if (call.Shape(0) is not { } data || call.Shape(1) is not { } indices)
         {
             call.Set(0, call.Type(0), null);
@@ -41,9 +42,10 @@ internal static class GatherOperators
 
     private static void InferGatherElements(OperatorCall call)
     {
-        if (call.Shape(0) is { } data && call.Shape(1) is { } indices && data.Length != indices.Length)
+        ShapeRules.RequireIndices(call, 1);
+        if (call.Shape(0) is { } data)
         {
-            throw call.Fail(ModelError.InvalidShape, "data and indices differ in rank");
+            ShapeRules.RequireInside(call, 1, 0, call.Axis(call.Attributes.Int("axis"), data.Length));
         }
         call.Set(0, call.Type(0), call.Shape(1));
     }

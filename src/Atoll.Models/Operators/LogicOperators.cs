@@ -40,6 +40,10 @@ internal static class LogicOperators
     private static void InferWhere(OperatorCall call)
     {
         ShapeRules.RequireSameType(call, 1);
+        if (call.Type(0) is not (ElementType.Bool or ElementType.Undefined))
+        {
+            throw call.Fail(ModelError.UnsupportedType, $"its condition is {call.Type(0)}, not Bool");
+        }
         var values = ShapeRules.Broadcast(call, call.Shape(1), call.Shape(2));
         call.Set(0, call.Type(1), ShapeRules.Broadcast(call, call.Shape(0), values));
     }

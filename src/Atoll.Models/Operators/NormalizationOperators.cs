@@ -11,7 +11,7 @@ internal static class NormalizationOperators
         new("InstanceNormalization", InferInstance, InstanceNormalize) { InputsMin = 3, InputsMax = 3 },
         new("LayerNormalization", InferLayer, LayerNormalize) { InputsMin = 2, InputsMax = 3, OutputsMax = 3,
             SinceOpset = 17 },
-        new("LRN", ShapeRules.SameAsFirst, LocalResponse) { IsHeavy = true },
+        new("LRN", InferLocal, LocalResponse) { IsHeavy = true },
         .. OtherNormalizations.All,
     ];
 
@@ -131,6 +131,7 @@ internal static class NormalizationOperators
 
     private static void InferInstance(OperatorCall call)
     {
+        ShapeRules.RequireSameType(call);
         RequireChannels(call, 1, 3);
         ShapeRules.SameAsFirst(call);
     }
@@ -174,6 +175,7 @@ internal static class NormalizationOperators
 
     private static void InferLayer(OperatorCall call)
     {
+        ShapeRules.RequireSameType(call);
         ShapeRules.SameAsFirst(call);
         if (call.Shape(0) is not { } shape)
         {
@@ -182,16 +184,18 @@ internal static class NormalizationOperators
         var axis = call.Axis(call.Attributes.Int("axis", -1), shape.Length);
         for (var i = 1; i < call.InputCount; i++)
         {
-            if (call.Shape(i) is { } scale &&
-                ShapeRules.Broadcast(call, shape[axis..], scale)?.Length > shape.Length - axis)
+            if (call.Shape(i) is { } scale && !StretchesTo(scale, shape[axis..]))
             {
-                throw call.Fail(ModelError.InvalidShape, $"input {i} has more dimensions than are normalized");
+                throw call.Fail(ModelError.InvalidShape, $"input {i} does not broadcast to what is normalized");
             }
         }
         long[] reduced = [.. shape[..axis], .. Enumerable.Repeat(1L, shape.Length - axis)];
         call.Set(1, ElementType.Float32, reduced);
         call.Set(2, ElementType.Float32, reduced);
     }
+
+    private static bool StretchesTo(long[] from, long[] to) => from.Length <= to.Length &&
+        Enumerable.Range(1, from.Length).All(i => from[^i] is 1 or < 0 || to[^i] < 0 || from[^i] == to[^i]);
 
     private static Tensor[] LayerNormalize(OperatorCall call)
     {
@@ -218,9 +222,14 @@ internal static class NormalizationOperators
         return [Narrow(call, x, shape), Tensor.Float(reduced, means), Tensor.Float(reduced, inverses)];
     }
 
-    private static Tensor[] LocalResponse(OperatorCall call)
+    private static void InferLocal(OperatorCall call)
     {
         call.RequireRank(0, 3);
+        ShapeRules.SameAsFirst(call);
+    }
+
+    private static Tensor[] LocalResponse(OperatorCall call)
+    {
         var x = Wide(call, 0);
         var shape = call.Input(0).Shape;
         var size = call.Attributes.Int("size");

@@ -18,6 +18,13 @@ internal static class OtherNormalizations
         {
             throw call.Fail(ModelError.InvalidAttribute, $"{shape[1]} channels do not make {groups} groups");
         }
+        ShapeRules.RequireSameType(call);
+        // One number per group, or per channel: as many in the bias as in the scale.
+        if (call.Shape(0) is { } x && call.Shape(1) is { } scale && scale is not [-1])
+        {
+            ShapeRules.RequireShape(call, 1, scale is [var count] && count == groups ? groups : x[1]);
+            ShapeRules.RequireShape(call, 2, scale);
+        }
         ShapeRules.SameAsFirst(call);
     }
 

@@ -83,6 +83,10 @@ internal static class QuantizationOperators
 
     private static void InferDequantize(OperatorCall call)
     {
+        if (call.Has(2) && call.Type(2) != call.Type(0))
+        {
+            throw call.Fail(ModelError.UnsupportedType, $"the zero point is {call.Type(2)}, not {call.Type(0)}");
+        }
         RefuseBlocks(call);
         Range(call, call.Type(0));
         call.Set(0, call.Type(1), call.Shape(0));

@@ -29,18 +29,39 @@ internal static class RecurrentOperators
         };
         var x = call.Shape(0) ?? [-1, -1, -1];
         var hidden = call.Shape(2) is { } r ? r[2] : call.Attributes.Int("hidden_size", -1);
-        if (call.Shape(1) is { } w && hidden >= 0 && w[1] >= 0 &&
-            (w[1] != gates * hidden || w[0] != directions || (x[2] >= 0 && w[2] != x[2])))
-        {
-            throw call.Fail(ModelError.InvalidShape,
-                $"weights of [{string.Join(',', w)}] do not fit {gates} gates of {hidden}");
-        }
+        ShapeRules.RequireShape(call, 1, directions, Times(gates, hidden), x[2]);
+        ShapeRules.RequireShape(call, 2, directions, Times(gates, hidden), hidden);
         var (time, batch) = IsBatchFirst(call) ? (x[1], x[0]) : (x[0], x[1]);
+        RequireOptional(call, gates, (directions, batch, hidden));
         call.Set(0, call.Type(0), IsBatchFirst(call) ? [batch, time, directions, hidden]
             : [time, directions, batch, hidden]);
         for (var i = 1; i < call.OutputCount; i++)
         {
             call.Set(i, call.Type(0), IsBatchFirst(call) ? [batch, directions, hidden] : [directions, batch, hidden]);
+        }
+    }
+
+    private static long Times(long factor, long dim) => dim < 0 ? -1 : checked(factor * dim);
+
+    /// <summary>Biases, sequence lengths, initial states and peepholes.</summary>
+    private static void RequireOptional(OperatorCall call, int gates, (long Directions, long Batch, long Hidden) size)
+    {
+        var (directions, batch, hidden) = size;
+        ShapeRules.RequireShape(call, 3, directions, Times(2 * gates, hidden));
+        ShapeRules.RequireShape(call, 4, batch);
+        ShapeRules.RequireShape(call, 7, directions, Times(3, hidden));
+        for (var state = 5; state <= 6; state++)
+        {
+            ShapeRules.RequireShape(call, state, IsBatchFirst(call) ? [batch, directions, hidden]
+                : [directions, batch, hidden]);
+        }
+        for (var input = 1; input < call.InputCount; input++)
+        {
+            if (input != 4 && call.Has(input) && call.Type(input) != call.Type(0) &&
+                call.Type(input) != ElementType.Undefined && call.Type(0) != ElementType.Undefined)
+            {
+                throw call.Fail(ModelError.UnsupportedType, $"input {input} is {call.Type(input)}, not {call.Type(0)}");
+            }
         }
     }
 

@@ -9,7 +9,7 @@ internal static class ReductionOperators
     public static IEnumerable<OperatorDefinition> All =>
     [
         Reduce("ReduceSum", 13, v => Sum(v, x => x)), Reduce("ReduceMean", 18, v => Sum(v, x => x) / v.Length),
-        Reduce("ReduceMax", 18, v => v.ToArray().Max()), Reduce("ReduceMin", 18, v => v.ToArray().Min()),
+        Reduce("ReduceMax", 18, Largest), Reduce("ReduceMin", 18, v => -Largest(Negated(v))),
         Reduce("ReduceProd", 18, v => v.ToArray().Aggregate(1.0, (product, x) => product * x)),
         Reduce("ReduceL1", 18, v => Sum(v, Math.Abs)), Reduce("ReduceL2", 18, v => Math.Sqrt(Sum(v, x => x * x))),
         Reduce("ReduceSumSquare", 18, v => Sum(v, x => x * x)),
@@ -94,10 +94,23 @@ internal static class ReductionOperators
         return sum;
     }
 
+    /// <summary>Minus infinity of nothing; not a number where one of them is none.</summary>
+    public static double Largest(ReadOnlySpan<double> values)
+    {
+        var largest = double.NegativeInfinity;
+        foreach (var value in values)
+        {
+            largest = Math.Max(largest, value);
+        }
+        return largest;
+    }
+
+    private static double[] Negated(ReadOnlySpan<double> values) => Array.ConvertAll(values.ToArray(), v => -v);
+
     private static double LogSumExp(ReadOnlySpan<double> values)
     {
-        var max = values.ToArray().Max();
-        return max + Math.Log(Sum(values, x => Math.Exp(x - max)));
+        var max = Largest(values);
+        return double.IsInfinity(max) ? max : max + Math.Log(Sum(values, x => Math.Exp(x - max)));
     }
 
     private static void InferArg(OperatorCall call)
@@ -108,6 +121,10 @@ internal static class ReductionOperators
             return;
         }
         var axis = call.Axis(call.Attributes.Int("axis"), shape.Length);
+        if (shape[axis] == 0)
+        {
+            throw call.Fail(ModelError.InvalidShape, $"axis {axis} is empty, so none of it is an extreme");
+        }
         var keep = call.Attributes.Int("keepdims", 1) != 0;
         call.Set(0, ElementType.Int64, [.. shape[..axis], .. keep ? [1L] : Array.Empty<long>(),
             .. shape[(axis + 1)..]]);

@@ -10,10 +10,10 @@ internal static class ScatterOperators
     public static IEnumerable<OperatorDefinition> All =>
     [
         new("GatherND", InferGatherNd, GatherNd) { InputsMin = 2, InputsMax = 2, SinceOpset = 11 },
-        new("ScatterElements", InferScatter, ScatterElements) { InputsMin = 3, InputsMax = 3, SinceOpset = 11 },
-        new("Scatter", InferScatter, ScatterElements) { InputsMin = 3, InputsMax = 3, SinceOpset = 9,
+        new("ScatterElements", InferScatterElements, ScatterElements) { InputsMin = 3, InputsMax = 3, SinceOpset = 11 },
+        new("Scatter", InferScatterElements, ScatterElements) { InputsMin = 3, InputsMax = 3, SinceOpset = 9,
             UntilOpset = 10 },
-        new("ScatterND", InferScatter, ScatterNd) { InputsMin = 3, InputsMax = 3, SinceOpset = 11 },
+        new("ScatterND", InferScatterNd, ScatterNd) { InputsMin = 3, InputsMax = 3, SinceOpset = 11 },
     ];
 
     public static long Index(OperatorCall call, long index, long dim) => index >= -dim && index < dim
@@ -22,6 +22,7 @@ internal static class ScatterOperators
 
     private static void InferGatherNd(OperatorCall call)
     {
+        ShapeRules.RequireIndices(call, 1);
         if (call.Shape(0) is not { } data || call.Shape(1) is not [.., >= 0] || call.Shape(1) is not { } indices)
         {
             call.Set(0, call.Type(0), null);
@@ -32,6 +33,7 @@ internal static class ScatterOperators
         {
             throw call.Fail(ModelError.InvalidShape, $"{indices[^1]} indices after {batch} batch axes do not fit");
         }
+        ShapeRules.RequireShape(call, 1, [.. data[..batch], .. indices[batch..]]);
         call.Set(0, call.Type(0), [.. indices[..^1], .. data[(batch + (int)indices[^1])..]]);
     }
 
@@ -59,8 +61,41 @@ internal static class ScatterOperators
         return [new Tensor(data.Type, call.OutputShape(), result)];
     }
 
+    /// <summary>One update for each index, and no index beside the data.</summary>
+    private static void InferScatterElements(OperatorCall call)
+    {
+        InferScatter(call);
+        if (call.Shape(0) is { } data)
+        {
+            ShapeRules.RequireInside(call, 1, 0, call.Axis(call.Attributes.Int("axis"), data.Length));
+        }
+        if (call.Shape(1) is { } indices)
+        {
+            ShapeRules.RequireShape(call, 2, indices);
+        }
+    }
+
+    /// <summary>A slice of updates for each tuple of indices.</summary>
+    private static void InferScatterNd(OperatorCall call)
+    {
+        InferScatter(call);
+        if (call.Shape(0) is not { } data || call.Shape(1) is not { } indices)
+        {
+            return;
+        }
+        if (indices.Length == 0 || indices[^1] > data.Length)
+        {
+            throw call.Fail(ModelError.InvalidShape, "its indices are no tuples of axes of the data");
+        }
+        if (indices[^1] >= 0)
+        {
+            ShapeRules.RequireShape(call, 2, [.. indices[..^1], .. data[(int)indices[^1]..]]);
+        }
+    }
+
     private static void InferScatter(OperatorCall call)
     {
+        ShapeRules.RequireIndices(call, 1);
         if (call.Type(0) != call.Type(2))
         {
             throw call.Fail(ModelError.UnsupportedType, "data and updates differ in type");

@@ -18,6 +18,7 @@ internal static class SelectionOperators
 
     private static void InferOneHot(OperatorCall call)
     {
+        ShapeRules.RequireShape(call, 2, 2);
         var depth = call.Constant(1) is null ? -1 : (long)WideTensor.Of(call, 1)[0];
         if (call.Shape(0) is not { } shape)
         {

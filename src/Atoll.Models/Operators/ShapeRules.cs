@@ -51,6 +51,53 @@ internal static class ShapeRules
         call.Set(0, type, shape);
     }
 
+    /// <summary>Refuses an input of another shape; -1 on either side is not known yet.</summary>
+    public static void RequireShape(OperatorCall call, int input, params ReadOnlySpan<long> expected)
+    {
+        if (call.Shape(input) is not { } shape)
+        {
+            return;
+        }
+        var fits = shape.Length == expected.Length;
+        for (var i = 0; fits && i < shape.Length; i++)
+        {
+            fits = shape[i] < 0 || expected[i] < 0 || shape[i] == expected[i];
+        }
+        if (!fits)
+        {
+            throw call.Fail(ModelError.InvalidShape, $"input {input} is [{string.Join(',', shape)}], not " +
+                $"[{string.Join(',', expected.ToArray())}]");
+        }
+    }
+
+    /// <summary>Refuses an input that reaches past another one along any axis but the given one.</summary>
+    public static void RequireInside(OperatorCall call, int input, int outer, int exceptAxis)
+    {
+        if (call.Shape(input) is not { } shape || call.Shape(outer) is not { } bounds)
+        {
+            return;
+        }
+        var fits = shape.Length == bounds.Length;
+        for (var i = 0; fits && i < shape.Length; i++)
+        {
+            fits = i == exceptAxis || bounds[i] < 0 || shape[i] <= bounds[i];
+        }
+        if (!fits)
+        {
+            throw call.Fail(ModelError.InvalidShape,
+                $"input {input} reaches past input {outer} beside axis {exceptAxis}");
+        }
+    }
+
+    /// <summary>Refuses indices that are no 32- or 64-bit integers.</summary>
+    public static void RequireIndices(OperatorCall call, int input)
+    {
+        if (call.Type(input) is not (ElementType.Int32 or ElementType.Int64 or ElementType.Undefined))
+        {
+            throw call.Fail(ModelError.UnsupportedType, $"input {input} is {call.Type(input)}, not indices");
+        }
+    }
+
     public static void RequireSameType(OperatorCall call, int first = 0)
     {
         for (var i = first + 1; i < call.InputCount; i++)

@@ -9,7 +9,7 @@ internal static class SortingOperators
     [
         new("TopK", InferTopK, TopK) { InputsMax = 2, OutputsMax = 2 },
         new("CumSum", ShapeRules.SameAsFirst, CumulativeSum) { InputsMin = 2, InputsMax = 2, SinceOpset = 11 },
-        new("ReverseSequence", ShapeRules.SameAsFirst, ReverseSequence) { InputsMin = 2, InputsMax = 2,
+        new("ReverseSequence", InferReverse, ReverseSequence) { InputsMin = 2, InputsMax = 2,
             SinceOpset = 10 },
         new("Hardmax", ShapeRules.SameAsFirst, Hardmax),
     ];
@@ -49,9 +49,24 @@ internal static class SortingOperators
         return [NumericDispatch.Run(call, call.Type(0), new SumAction(call, axis))];
     }
 
-    private static Tensor[] ReverseSequence(OperatorCall call)
+    private static void InferReverse(OperatorCall call)
     {
         call.RequireRank(0, 2);
+        ShapeRules.RequireIndices(call, 1);
+        if (call.Shape(0) is { } shape)
+        {
+            var batch = call.Axis(call.Attributes.Int("batch_axis", 1), shape.Length);
+            if (batch == call.Axis(call.Attributes.Int("time_axis"), shape.Length))
+            {
+                throw call.Fail(ModelError.InvalidAttribute, "time and batch are one axis");
+            }
+            ShapeRules.RequireShape(call, 1, shape[batch]);
+        }
+        ShapeRules.SameAsFirst(call);
+    }
+
+    private static Tensor[] ReverseSequence(OperatorCall call)
+    {
         var input = call.Input(0);
         var (time, batch) = (call.Axis(call.Attributes.Int("time_axis"), input.Shape.Length),
             call.Axis(call.Attributes.Int("batch_axis", 1), input.Shape.Length));

@@ -64,5 +64,10 @@ internal static class ModelSettings
             new("models.tuning_budget", "ms",
                 "Time that a model may spend on measuring kernels while it is loaded; 0 takes what is known."),
             (0, 10_000), s => s.Models.TuningBudgetMs, (s, v) => s.Models.TuningBudgetMs = v),
+        Setting.Number(
+            new("models.plan_steps_max", "",
+                "Steps of the plan for one set of shapes; a recurrent layer has one for each time step."),
+            (1, 10_000_000), s => s.Models.Limits.PlanStepsMax,
+            (s, v) => s.Models.Limits = s.Models.Limits with { PlanStepsMax = v }),
     ];
 }

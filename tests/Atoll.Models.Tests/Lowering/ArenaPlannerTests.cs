@@ -25,6 +25,42 @@ public sealed class ArenaPlannerTests
     }
 
     [Fact]
+    public void Index_finds_the_lifetimes_that_meet_one_each_once()
+    {
+        for (var seed = 0; seed < 50; seed++)
+        {
+            var random = new Random(seed);
+            var lives = Enumerable.Range(0, 60).Select(i =>
+            {
+                var first = random.Next(40);
+                return new StorageLifetime(new Storage(i, StorageKind.Arena, 64), first, random.Next(first, 40));
+            }).ToArray();
+            var index = new LifetimeIndex(lives);
+            foreach (var (i, life) in lives.Index())
+            {
+                var expected = lives.Take(i).Where(l => l.Meets(life)).Select(l => l.Storage.Id).Order();
+                Assert.Equal(expected, index.Meeting(life).Select(m => m.Life.Storage.Id).Order());
+                index.Add(life, i);
+            }
+        }
+    }
+
+    [Fact]
+    public void Fifty_thousand_steps_in_a_row_are_planned_in_three_buffers()
+    {
+        var steps = new List<LoweredStep>();
+        var last = new Storage(0, StorageKind.Arena, 100);
+        for (var i = 1; i <= 50_000; i++)
+        {
+            var next = new Storage(i, StorageKind.Arena, 100);
+            steps.Add(Step([last], [next]));
+            last = next;
+        }
+
+        Assert.InRange(ArenaPlanner.Plan(steps).Bytes, 256, 384);
+    }
+
+    [Fact]
     public void The_smallest_gap_that_fits_is_taken()
     {
         // Two large storages with gaps between them of 256 and 128 bytes; the small one fits both and belongs into the

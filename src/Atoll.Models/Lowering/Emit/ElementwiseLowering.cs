@@ -171,16 +171,37 @@ internal static class ElementwiseLowering
         var (a, b) = (context.Input(node, 0), context.Input(node, 1));
         // Before opset 7 the second operand is aligned by an attribute instead of at the last axis.
         b = b.TryReshape(BinaryOperators.SecondShape(OperatorCall.Of(node))!)!;
-        if (a.Type != b.Type)
+        if (a.Type == b.Type)
+        {
+            AddBinary(node, context, function, a, b, context.Output(node, OrderOf([a, b]), [a, b]));
+        }
+        else if (a.Type is ElementType.Float32 or ElementType.Float64)
         {
             b = Converted(node, context, b, a.Type);
+            AddBinary(node, context, function, a, b, context.Output(node, OrderOf([a, b]), [a, b]));
         }
-
-        var y = context.Output(node, OrderOf([a, b]), [a, b]);
-        AddStep(node, context, [a, b], y, (r, w) => Elementwise.Binary(node.Name, function, Scalar(a), r[0], r[1], w));
+        else
+        {
+            MixedWhole(node, context, function, a, b);
+        }
     };
 
-    // Pow alone may mix types: the exponent is converted to the base's.
+    private static void AddBinary(GraphNode node, LoweringContext context, BinaryOperator function, TensorView a,
+        TensorView b, TensorView y) => AddStep(node, context, [a, b], y, (r, w) =>
+            Elementwise.Binary(node.Name, function, Scalar(a), r[0], r[1], w));
+
+    // Whole numbers with others (Pow, PRelu) meet as doubles, so that an exponent keeps its fraction.
+    private static void MixedWhole(GraphNode node, LoweringContext context, BinaryOperator function, TensorView a,
+        TensorView b)
+    {
+        (a, b) = (Converted(node, context, a, ElementType.Float64), Converted(node, context, b, ElementType.Float64));
+        var made = context.Temporary(ElementType.Float64, node.Out().Shape!, OrderOf([a, b]));
+        AddBinary(node, context, function, a, b, made);
+        var y = context.Output(node, OrderOf([made]), [made]);
+        AddStep(node, context, [made], y, (r, w) =>
+            Elementwise.Cast(node.Name, Scalar(made), r[0], Scalar(y), w));
+    }
+
     private static TensorView Converted(GraphNode node, LoweringContext context, TensorView x, ElementType type)
     {
         var y = context.Temporary(type, x.Shape, OrderOf([x]));
@@ -198,12 +219,6 @@ internal static class ElementwiseLowering
     private static void IsInfinite(GraphNode node, LoweringContext context)
     {
         var x = context.Input(node, 0);
-        if (x.Type != ElementType.Float32)
-        {
-            throw new ModelException(ModelError.UnsupportedOperator,
-                $"{node} (opset {node.Opset}): it is had for floats, not {x.Type}");
-        }
-
         var (low, high) = (node.Attributes.Int("detect_negative", 1) != 0,
             node.Attributes.Int("detect_positive", 1) != 0);
         var y = context.Output(node, OrderOf([x]), [x]);

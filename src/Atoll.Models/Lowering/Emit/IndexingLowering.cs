@@ -174,11 +174,6 @@ internal static class IndexingLowering
     {
         var x = Dense(node, context, 0);
         var axis = Axis(node, node.Attributes.Int("axis", node.Opset < 13 ? 1 : -1), x.Rank);
-        if (x.Type != ElementType.Float32)
-        {
-            throw Unsupported(node, $"it is had for floats, not {x.Type}");
-        }
-
         var y = Output(node, context, [x]);
         long[] flat = [x.Shape[..axis].Aggregate(1L, (a, b) => a * b), x.Shape[axis..].Aggregate(1L, (a, b) => a * b),
             1];
@@ -199,11 +194,6 @@ internal static class IndexingLowering
     private static void GridSample(GraphNode node, LoweringContext context)
     {
         var (x, grid) = (context.Input(node, 0), Dense(node, context, 1));
-        if (x.Type != ElementType.Float32 || grid.Type != ElementType.Float32)
-        {
-            throw Unsupported(node, $"it is had for floats, not {x.Type}");
-        }
-
         var sampling = Models.GridSampling.Of(OperatorCall.Of(node));
         var options = new SampleOptions(
             sampling.Mode switch { "nearest" => SampleMode.Nearest, "linear" => SampleMode.Linear, _ =>

@@ -18,6 +18,12 @@ internal static class MovementLowering
         axis = axis < 0 ? axis + x.Rank : axis;
         if (SingleIndex(node) is { } index)
         {
+            if (index < -x.Shape[axis] || index >= x.Shape[axis])
+            {
+                throw OperatorCall.Of(node).Fail(ModelError.InvalidShape,
+                    $"index {index} is outside a dimension of {x.Shape[axis]}");
+            }
+
             // One known index is a slice, which a view can express.
             var picked = x.Narrow(axis, index < 0 ? index + x.Shape[axis] : index, 1);
             context.Bind(node.Out(), picked.TryReshape(node.Out().Shape!)!);

@@ -12,8 +12,12 @@ internal static class NodeLowerings
 
     public static bool Has(string domain, string name) => Table.ContainsKey((domain, name));
 
-    public static void Lower(GraphNode node, LoweringContext context) =>
+    /// <exception cref="ModelException">No kernel takes these types or this form.</exception>
+    public static void Lower(GraphNode node, LoweringContext context)
+    {
+        LoweredTypes.Require(node);
         Table[(node.Domain, node.Operator)](node, context);
+    }
 
     private static Dictionary<(string Domain, string Operator), NodeLowering> Build()
     {

@@ -88,11 +88,11 @@ internal static class NormalizationLowering
         x = context.Densify(node.Name, x, MemoryOrder.RowMajor, v => v.TryReshape(grouped) is not null);
         var scale = context.Densify($"{node.Name}.scale", context.Input(node, 1), MemoryOrder.RowMajor);
         var shift = context.Densify($"{node.Name}.shift", context.Input(node, 2), MemoryOrder.RowMajor);
-        if (scale.ElementCount != x.Shape[1])
+        if (scale.ElementCount != x.Shape[1] || shift.ElementCount != x.Shape[1])
         {
             throw new ModelException(ModelError.UnsupportedOperator,
-                $"{node} (opset {node.Opset}): one scale per channel is supported, not {scale.ElementCount} for " +
-                $"{x.Shape[1]} channels");
+                $"{node} (opset {node.Opset}): one scale and bias per channel are supported, not " +
+                $"{scale.ElementCount} and {shift.ElementCount} for {x.Shape[1]} channels");
         }
 
         TensorView[] reads = [x, scale, shift];
@@ -112,19 +112,23 @@ internal static class NormalizationLowering
         });
     }
 
+    // The kernel sees images of two axes; the first of several may be merged, and a missing one is of one line.
     private static void LocalResponse(GraphNode node, LoweringContext context)
     {
         var x = context.Input(node, 0);
+        long[] image = [x.Shape[0], x.Shape[1], x.Shape[2..^1].Aggregate(1L, (a, b) => a * b), x.Shape[^1]];
+        x = context.Densify(node.Name, x, MemoryOrder.RowMajor, v => v.TryReshape(image) is not null);
         var attributes = node.Attributes;
         var options = new LocalResponseOptions((int)attributes.Int("size"), attributes.Float("alpha", 1e-4f),
             attributes.Float("beta", 0.75f), attributes.Float("bias", 1));
-        var y = context.Output(node, ElementwiseLowering.OrderOf([x]), [x]);
+        var y = context.Output(node, ElementwiseLowering.OrderOf([x]), [x], v => v.TryReshape(image) is not null);
+        var (from, to) = (x.TryReshape(image)!, y.TryReshape(image)!);
         context.Add(new LoweredStep
         {
             Name = node.Name,
             Reads = [x],
             Writes = [y],
-            Emit = binding => [Normalization.LocalResponse(node.Name, binding.Ref(x), binding.Ref(y), options)],
+            Emit = binding => [Normalization.LocalResponse(node.Name, binding.Ref(from), binding.Ref(to), options)],
         });
     }
 }

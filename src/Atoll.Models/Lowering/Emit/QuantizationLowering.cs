@@ -13,6 +13,7 @@ internal static class QuantizationLowering
     private static void Quantize(GraphNode node, LoweringContext context)
     {
         RequireFloat(node, node.In(0)!.Type);
+        RequireFloat(node, node.In(1)!.Type);
         AddStep(node, context, node.Out().Type, (b, v) => Quantization.Quantize(node.Name,
             (ScalarType)node.Out().Type, b.Ref(v.X), b.Ref(v.Scale), b.Ref(v.Zero), b.Ref(v.Y)));
     }
@@ -59,7 +60,7 @@ internal static class QuantizationLowering
     // The range, then scale and zero point, then the numbers.
     private static void DynamicQuantize(GraphNode node, LoweringContext context)
     {
-        var x = context.Densify(node.Name, context.Input(node, 0), MemoryOrder.RowMajor, IsDense);
+        var x = context.Densify(node.Name, context.Input(node, 0), MemoryOrder.RowMajor, v => v.IsContiguous);
         var count = Math.Max(1, (x.ElementCount + Quantization.RangePart - 1) / Quantization.RangePart);
         var parts = context.Temporary(ElementType.Float32, [count, 2]);
         var scale = Part(node, context, 1, ElementType.Float32, [x]);
@@ -82,9 +83,6 @@ internal static class QuantizationLowering
                 b.Ref(y))],
         });
     }
-
-    private static bool IsDense(TensorView view) => view.ElementCount == 0 ||
-        view.EndByte - view.FirstByte == view.ElementCount * view.Type.SizeInBytes();
 
     private static TensorView Part(GraphNode node, LoweringContext context, int output, ElementType type,
         TensorView[] reads) => node.Outputs.Count > output && node.Outputs[output] is not null

@@ -49,7 +49,10 @@ internal static class RecurrentLowering
             (hidden, cell) = (output, newCell);
         }
 
-        return (hidden!, cell);
+        // Of no time steps the initial states are the last ones.
+        return (hidden ?? Zeros(), layer.Gates == 4 ? cell ?? Zeros() : null);
+
+        TensorView Zeros() => context.Constant(Tensor.Float(layer.StateShape, new float[layer.Batch * layer.Hidden]));
     }
 
     // (time, batch, gates × hidden) with all biases that do not depend on the reset gate.

@@ -21,6 +21,13 @@ internal static class ResizeLowering
         x = context.Densify(node.Name, x, order, IsDense);
         int[] changed = [.. axes.Where(a => !taps[a].IsIdentity)
             .OrderBy(a => (double)taps[a].Output / taps[a].Input)];
+        if (x.Type != ElementType.Float32 &&
+            Array.Exists(changed, a => taps[a].PerOutput != 1 || taps[a].Outside.Contains(true)))
+        {
+            throw new ModelException(ModelError.UnsupportedOperator,
+                $"{node} (opset {node.Opset}): only floats are interpolated, not {x.Type}");
+        }
+
         foreach (var axis in changed)
         {
             var shape = (long[])x.Shape.Clone();

@@ -13,13 +13,14 @@ internal static class TransposedConvolutionLowering
         var weights = ConvolutionLowering.Weights(node);
         var x = context.Input(node, 0);
         var axes = weights.Shape.Length - 2;
-        if (axes is not (1 or 2) || node.Attributes.Text("auto_pad", "NOTSET") is not ("NOTSET" or "VALID"))
+        if (axes is not (1 or 2))
         {
             throw new ModelException(ModelError.UnsupportedOperator,
-                $"{node} (opset {node.Opset}): one or two spatial axes with explicit pads are supported");
+                $"{node} (opset {node.Opset}): one or two spatial axes are supported");
         }
 
-        var window = WindowGeometry.Of(node, weights.Shape[2..], x.Shape[2..], node.Out().Shape![2..]);
+        var plain = ConvolutionOperators.Scattered(OperatorCall.Of(node), x.Shape[2..], weights.Shape[2..]);
+        var window = new WindowGeometry(plain.Kernel, plain.Strides, plain.Dilations, plain.PadsBegin, plain.PadsEnd);
         var (spread, geometry) = Spread(node, context, x, window);
         var groups = (int)node.Attributes.Int("group", 1);
         var y = context.Output(node, MemoryOrder.ChannelsLast, [spread], ImageViews.HasDenseChannels);

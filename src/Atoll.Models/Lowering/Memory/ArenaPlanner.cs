@@ -11,7 +11,7 @@ internal static class ArenaPlanner
 
     public static ArenaPlan Plan(IReadOnlyList<StorageLifetime> lifetimes)
     {
-        var placed = new List<(StorageLifetime Life, long Offset)>();
+        var placed = new LifetimeIndex(lifetimes);
         var offsets = new Dictionary<Storage, long>();
         var total = 0L;
         foreach (var life in lifetimes.OrderByDescending(l => l.Storage.Bytes).ThenBy(l => l.First).ThenBy(l =>
@@ -19,7 +19,7 @@ internal static class ArenaPlanner
         {
             var size = ArenaPlan.Align(life.Storage.Bytes);
             var offset = BestGap(placed, life, size);
-            placed.Add((life, offset));
+            placed.Add(life, offset);
             offsets[life.Storage] = offset;
             total = Math.Max(total, checked(offset + size));
         }
@@ -27,10 +27,10 @@ internal static class ArenaPlanner
         return new ArenaPlan(offsets, total);
     }
 
-    private static long BestGap(List<(StorageLifetime Life, long Offset)> placed, StorageLifetime life, long size)
+    private static long BestGap(LifetimeIndex placed, StorageLifetime life, long size)
     {
         var (end, best, bestWaste) = (0L, -1L, long.MaxValue);
-        foreach (var (other, offset) in placed.Where(p => p.Life.Meets(life)).OrderBy(p => p.Offset))
+        foreach (var (other, offset) in placed.Meeting(life).OrderBy(p => p.Offset))
         {
             var gap = offset - end;
             if (gap >= size && gap - size < bestWaste)

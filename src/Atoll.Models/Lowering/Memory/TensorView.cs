@@ -38,6 +38,28 @@ internal sealed class TensorView
 
     public bool IsRowMajor => HasStrides(MemoryOrders.Strides(Shape, MemoryOrder.RowMajor));
 
+    /// <summary>
+    /// Every element once, in one run of memory from the offset on; in which order the axes lie does not matter.
+    /// </summary>
+    public bool IsContiguous
+    {
+        get
+        {
+            var stride = 1L;
+            foreach (var axis in Enumerable.Range(0, Rank).Where(i => Shape[i] != 1).OrderBy(i => Strides[i]))
+            {
+                if (Strides[axis] != stride)
+                {
+                    return ElementCount == 0;
+                }
+
+                stride *= Shape[axis];
+            }
+
+            return true;
+        }
+    }
+
     public static TensorView RowMajor(Storage storage, ElementType type, long[] shape) =>
         new(storage, 0, type, shape, MemoryOrders.Strides(shape, MemoryOrder.RowMajor));
 
@@ -92,8 +114,15 @@ internal sealed class TensorView
     /// <summary>
     /// The same elements in the same logical order under another shape, or null where that needs a copy.
     /// </summary>
+    /// <exception cref="ArgumentException">The shape has another count of elements.</exception>
     public TensorView? TryReshape(long[] shape)
     {
+        if (shape.Aggregate(1L, (count, dim) => checked(count * dim)) != ElementCount)
+        {
+            throw new ArgumentException($"[{string.Join(',', Shape)}] does not have the elements of " +
+                $"[{string.Join(',', shape)}]");
+        }
+
         var strides = ReshapedStrides.Find(Shape, Strides, shape);
         return strides is null ? null : new TensorView(Storage, Offset, Type, shape, strides);
     }

@@ -8,9 +8,12 @@ internal sealed class GraphEditor(Graph graph)
 
     public Graph Graph { get; } = graph;
 
+    /// <summary>Place of the node that is looked at; nodes near it are found fast.</summary>
+    public int Near { get; set; }
+
     /// <summary>Nodes that read the value, once per reading input.</summary>
     public IReadOnlyList<GraphNode> Readers(GraphValue value) =>
-        (_readers ??= Index()).TryGetValue(value, out var readers) ? readers : [];
+        (_readers ?? AllReaders()).TryGetValue(value, out var readers) ? readers : [];
 
     public bool IsGraphOutput(GraphValue value) => Graph.Outputs.Contains(value);
 
@@ -34,22 +37,21 @@ internal sealed class GraphEditor(Graph graph)
     /// <summary>Puts nodes where the last of the old ones was, and takes the old ones out.</summary>
     public void Replace(IReadOnlyCollection<GraphNode> old, params ReadOnlySpan<GraphNode> nodes)
     {
-        var place = old.Max(n => Graph.Nodes.IndexOf(n));
+        var place = old.Max(PlaceOf);
         Graph.Nodes.InsertRange(place + 1, nodes);
         foreach (var gone in old)
         {
-            Graph.Nodes.Remove(gone);
+            Remove(gone);
         }
 
         foreach (var node in nodes)
         {
+            Index(node);
             foreach (var output in node.Outputs)
             {
                 output?.Producer = node;
             }
         }
-
-        _readers = null;
     }
 
     /// <summary>Takes out a node whose output equals its input. A value that the caller sees keeps its name.</summary>
@@ -61,8 +63,9 @@ internal sealed class GraphEditor(Graph graph)
             return TryRenameProducer(node, input, output);
         }
 
-        foreach (var reader in Readers(output))
+        foreach (var reader in Readers(output).Distinct().ToArray())
         {
+            Forget(reader);
             for (var i = 0; i < reader.Inputs.Count; i++)
             {
                 if (ReferenceEquals(reader.Inputs[i], output))
@@ -70,24 +73,29 @@ internal sealed class GraphEditor(Graph graph)
                     reader.Inputs[i] = input;
                 }
             }
+
+            Index(reader);
         }
 
-        Graph.Nodes.Remove(node);
-        _readers = null;
+        Remove(node);
         return true;
     }
 
     /// <summary>Takes out nodes whose outputs nobody reads.</summary>
     public void RemoveDead()
     {
+        var dead = new HashSet<GraphNode>();
         for (var i = Graph.Nodes.Count - 1; i >= 0; i--)
         {
-            if (Graph.Nodes[i].Outputs.All(o => o is null || (!IsGraphOutput(o) && Readers(o).Count == 0)))
+            var node = Graph.Nodes[i];
+            if (node.Outputs.All(o => o is null || (!IsGraphOutput(o) && Readers(o).Count == 0)))
             {
-                Graph.Nodes.RemoveAt(i);
-                _readers = null;
+                Forget(node);
+                dead.Add(node);
             }
         }
+
+        Graph.Nodes.RemoveAll(dead.Contains);
     }
 
     private bool TryRenameProducer(GraphNode node, GraphValue input, GraphValue output)
@@ -99,27 +107,51 @@ internal sealed class GraphEditor(Graph graph)
 
         producer.Outputs[producer.Outputs.IndexOf(input)] = output;
         output.Producer = producer;
-        Graph.Nodes.Remove(node);
-        _readers = null;
+        Remove(node);
         return true;
     }
 
-    private Dictionary<GraphValue, List<GraphNode>> Index()
+    private int PlaceOf(GraphNode node)
     {
-        var readers = new Dictionary<GraphValue, List<GraphNode>>(ReferenceEqualityComparer.Instance);
-        foreach (var node in Graph.Nodes)
-        {
-            foreach (var input in node.Inputs.OfType<GraphValue>())
-            {
-                if (!readers.TryGetValue(input, out var list))
-                {
-                    readers.Add(input, list = []);
-                }
+        var near = Math.Min(Near + Reach, Graph.Nodes.Count) - 1;
+        var place = near < 0 ? -1 : Graph.Nodes.LastIndexOf(node, near);
+        return place >= 0 ? place : Graph.Nodes.IndexOf(node);
+    }
 
-                list.Add(node);
+    private void Remove(GraphNode node)
+    {
+        if (PlaceOf(node) is var place and >= 0)
+        {
+            Graph.Nodes.RemoveAt(place);
+            Forget(node);
+        }
+    }
+
+    private Dictionary<GraphValue, List<GraphNode>> AllReaders()
+    {
+        _readers = new Dictionary<GraphValue, List<GraphNode>>(ReferenceEqualityComparer.Instance);
+        Graph.Nodes.ForEach(Index);
+        return _readers;
+    }
+
+    private void Index(GraphNode node)
+    {
+        foreach (var input in node.Inputs.OfType<GraphValue>())
+        {
+            if (_readers is not null && !_readers.TryAdd(input, [node]))
+            {
+                _readers[input].Add(node);
             }
         }
-
-        return readers;
     }
+
+    private void Forget(GraphNode node)
+    {
+        foreach (var input in node.Inputs.OfType<GraphValue>())
+        {
+            _readers?.GetValueOrDefault(input)?.Remove(node);
+        }
+    }
+
+    private const int Reach = 16;
 }

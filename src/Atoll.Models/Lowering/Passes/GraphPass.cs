@@ -17,11 +17,13 @@ internal abstract class GraphPass
         var rewrites = 0;
         for (var i = 0; i < graph.Nodes.Count; i++)
         {
+            editor.Near = i;
             while (i < graph.Nodes.Count && graph.Nodes[i].Outputs[0] is not null && TryRewrite(graph.Nodes[i], editor))
             {
                 rewrites++;
                 // A rewrite takes out earlier nodes too: step back so that none is passed over.
                 i = Math.Max(0, i - LongestPattern);
+                editor.Near = i;
             }
         }
 

@@ -60,7 +60,8 @@ public static class Quantization
         string name, TensorRef x, TensorRef parts, TensorRef scale, TensorRef zero) =>
         (x.IsContiguous || x.Count == 0) && parts.IsDense && parts.Count * RangePart >= 2 * x.Count
             ? [new RangePartsKernel(name, x, parts), new QuantizedRangeKernel(name, parts, scale, zero)]
-            : throw new ArgumentException($"{name}: {x} must lie in one run of memory, {parts} have room for its parts");
+            : throw new ArgumentException(
+                $"{name}: {x} must lie in one run of memory, {parts} have room for its parts");
 
     /// <summary>
     /// The largest byte under a window, for x and y [N, H, W, C] with contiguous channels; padding never wins.

@@ -5,7 +5,8 @@ namespace Atoll.Kernels;
 /// <summary>
 /// A register of floats of one width (1, 8 or 16), so that each function is written once for all widths.
 /// </summary>
-internal unsafe interface ILanes<T> : ILaneArithmetic<T>, ILaneRounding<T>, ILaneSelection<T>, ILaneBits<T>
+internal unsafe interface ILanes<T> : ILaneArithmetic<T>, ILaneRounding<T>, ILaneExtremes<T>, ILaneSelection<T>,
+    ILaneBits<T>
     where T : struct, ILanes<T>
 {
     static abstract int Count { get; }
@@ -44,7 +45,7 @@ internal interface ILaneRounding<T>
     static abstract T Round(T value);
 }
 
-internal interface ILaneSelection<T>
+internal interface ILaneExtremes<T>
 {
     /// <summary>The second operand where either is NaN, as the processor does it.</summary>
     static abstract T Min(T a, T b);
@@ -57,7 +58,10 @@ internal interface ILaneSelection<T>
 
     /// <summary>NaN where either operand is.</summary>
     static abstract T MaxOrNaN(T a, T b);
+}
 
+internal interface ILaneSelection<T>
+{
     /// <summary>All bits set in lanes where a is less than b.</summary>
     static abstract T Less(T a, T b);
 

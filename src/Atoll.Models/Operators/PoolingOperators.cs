@@ -12,7 +12,8 @@ internal static class PoolingOperators
             [Global(call, values => Norm(call, values.ToArray().Sum(v => Powered(call, v))))]),
         new("GlobalAveragePool", InferGlobal, call =>
             [Global(call, values => values.ToArray().Average())]) { SinceOpset = 1 },
-        new("GlobalMaxPool", InferGlobal, call => [Global(call, values => ReductionOperators.Largest(values))]) { SinceOpset = 1 },
+        new("GlobalMaxPool", InferGlobal, call =>
+            [Global(call, values => ReductionOperators.Largest(values))]) { SinceOpset = 1 },
     ];
 
     private delegate double PlaneReducer(ReadOnlySpan<double> values);

@@ -84,11 +84,13 @@ public sealed class MisfitShapeTests
     public void Layer_of_no_time_steps_gives_its_initial_states(string layer, int gates)
     {
         var b = new GraphBuilder(3);
-        var outputs = b.Ops(layer, layer == "LSTM" ? 3 : 2, [], b.Input(ElementType.Float32, 0, 2, 3), b.Weights(1, gates * 4, 3),
+        var outputs = b.Ops(layer, layer == "LSTM" ? 3 : 2, [], b.Input(ElementType.Float32, 0, 2, 3),
+            b.Weights(1, gates * 4, 3),
             b.Weights(1, gates * 4, 4), null, null, b.Input(1, 2, 4));
         CompiledRun.Check(b.Build(outputs), 3);
         var zero = new GraphBuilder(4);
-        CompiledRun.Check(zero.Build(zero.Ops(layer, layer == "LSTM" ? 3 : 2, [], zero.Input(ElementType.Float32, 0, 2, 3),
+        CompiledRun.Check(zero.Build(zero.Ops(layer, layer == "LSTM" ? 3 : 2, [],
+            zero.Input(ElementType.Float32, 0, 2, 3),
             zero.Weights(1, gates * 4, 3), zero.Weights(1, gates * 4, 4))), 4);
     }
 

@@ -1,6 +1,8 @@
 namespace Atoll.Models.Tests;
 
-/// <summary>Values at the edges of what operators take: reversed and repeated views, empty axes, NaN, narrow types.</summary>
+/// <summary>
+/// Values at the edges of what operators take: reversed and repeated views, empty axes, NaN, narrow types.
+/// </summary>
 public sealed class NumberEdgeTests
 {
     private static readonly Dictionary<string, Func<GraphBuilder, GraphValue[]>> Graphs = new()
@@ -20,7 +22,8 @@ public sealed class NumberEdgeTests
             Transposed(b, [("pads", new[] { 1L, 2L, 0L, 1L }), ("output_padding", new[] { 1L, 0L })])],
         ["reductions over nothing"] = b => [.. new[] { "Sum", "Prod", "Max", "Min", "L1", "L2", "SumSquare",
             "LogSumExp", "LogSum", "Mean" }.Select(op => b.Op($"Reduce{op}", b.Input(3, 0), b.Ints(1))),
-            b.Op("ReduceMax", b.Input(2, 0, 40), b.Ints(1)), b.Op("ReduceMean", b.Input(ElementType.Float32, 0, 40), b.Ints(0))],
+            b.Op("ReduceMax", b.Input(2, 0, 40), b.Ints(1)),
+            b.Op("ReduceMean", b.Input(ElementType.Float32, 0, 40), b.Ints(0))],
         ["reductions of whole numbers over nothing"] = b => [.. new[] { "Sum", "Prod", "Max", "Min", "Mean" }
             .SelectMany(op => new[] { ElementType.Int32, ElementType.Int64 }.Select(type =>
                 b.Op($"Reduce{op}", b.Input(type, 3, 0), b.Ints(1))))],
@@ -48,8 +51,10 @@ public sealed class NumberEdgeTests
     public void Empty_sums_are_zero_and_extremes_the_ends_of_the_type()
     {
         var b = new GraphBuilder(1) { Opset = 18 };
-        var graph = b.Build(b.Op("ReduceSum", b.Input(3, 0), b.Ints(1)), b.Op("ReduceProd", b.Input(ElementType.Float32, 0), b.Ints(0)),
-            b.Op("ReduceMax", b.Input(ElementType.Float32, 0), b.Ints(0)), b.Op("ReduceMin", b.Input(ElementType.Int32, 0), b.Ints(0)));
+        var graph = b.Build(b.Op("ReduceSum", b.Input(3, 0), b.Ints(1)),
+            b.Op("ReduceProd", b.Input(ElementType.Float32, 0), b.Ints(0)),
+            b.Op("ReduceMax", b.Input(ElementType.Float32, 0), b.Ints(0)),
+            b.Op("ReduceMin", b.Input(ElementType.Int32, 0), b.Ints(0)));
 
         var results = ReferenceInterpreter.Run(graph, [Tensor.Float([3, 0], []), Tensor.Float([0], []),
             Tensor.Float([0], []), Tensor.Of<int>(ElementType.Int32, [0], [])]);

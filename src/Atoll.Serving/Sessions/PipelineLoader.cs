@@ -3,6 +3,8 @@ namespace Atoll.Serving;
 /// <summary>Makes a served query of its description and the models that the director hosts.</summary>
 internal static class PipelineLoader
 {
+    private const int BatchesKept = 10;
+
     /// <summary>Splits the objective by what the models were measured to take, and opens a session per stage.</summary>
     /// <exception cref="ServingException">A model is not there, or the objective is too short; says which.</exception>
     public static IReadOnlyList<StageSession> Open(
@@ -12,7 +14,8 @@ internal static class PipelineLoader
         HostedModel[] hosted = [.. spec.Stages.Select(stage => Find(spec, stage, models))];
         var packing = new SessionPacking(models, devices, options);
         var query = QueryOf(spec, hosted);
-        var split = QuerySplitter.Split(query, packing.Profiles, packing.Kinds);
+        var profiles = packing.Profiles;
+        var split = QuerySplitter.Split(query, profiles, packing.Kinds);
         var stages = new List<StageSession>();
         try
         {
@@ -20,7 +23,10 @@ internal static class PipelineLoader
             {
                 var (stage, model) = spec.Stages.Zip(hosted).First(pair => pair.First.Name == budget.Stage);
                 var session = model.Open($"{spec.Name}/{stage.Name}", budget.Budget, query.Rates[place]);
-                stages.Add(new StageSession(stage, model, session, budget.Budget));
+                stages.Add(new StageSession(stage, model, session, budget.Budget)
+                {
+                    Need = NeedOf(budget, profiles, packing.Kinds),
+                });
             }
 
             StageSession[] timed = [.. stages.Select(stage => stage with { After = After(stage.Stage, stages) })];
@@ -34,10 +40,21 @@ internal static class PipelineLoader
         }
     }
 
-    /// <summary>The longest time that stages after this one are given.</summary>
+    /// <summary>
+    /// What is kept for the stage while those before it run: its budget, but no more than several of its batches take.
+    /// Where requests are rare, budgets are long because batches gather for long, and live devices wait for none.
+    /// </summary>
+    private static TimeSpan NeedOf(StageBudget stage, ProfileTable profiles, IReadOnlyList<DeviceKind> kinds)
+    {
+        var longest = kinds.Select(kind => profiles.Find(stage.Model, kind.Name))
+            .OfType<BatchProfile>().Select(profile => profile.LatencyOf(stage.Batch)).DefaultIfEmpty().Max();
+        return longest > TimeSpan.Zero && BatchesKept * longest < stage.Budget ? BatchesKept * longest : stage.Budget;
+    }
+
+    /// <summary>The longest time that stages after this one need.</summary>
     private static TimeSpan After(PipelineStage stage, IReadOnlyList<StageSession> stages) => stages
         .Where(next => next.Stage.Before.Contains(stage.Name))
-        .Select(next => next.Budget + After(next.Stage, stages))
+        .Select(next => next.Need + After(next.Stage, stages))
         .DefaultIfEmpty(TimeSpan.Zero)
         .Max();
 

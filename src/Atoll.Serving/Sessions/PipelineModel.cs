@@ -82,4 +82,7 @@ internal sealed class PipelineModel : IServedModel
 internal sealed record StageSession(PipelineStage Stage, HostedModel Model, LiveSession Session, TimeSpan Budget)
 {
     public TimeSpan After { get; init; }
+
+    /// <summary>What stages before it leave to it.</summary>
+    public TimeSpan Need { get; init; }
 }

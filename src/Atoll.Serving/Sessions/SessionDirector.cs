@@ -281,6 +281,12 @@ public sealed partial class SessionDirector : IAsyncDisposable
             var replaced = _grouping.Retired;
             var models = Models;
             var plan = _plans.Make(models);
+            if (replaced.Count > 0)
+            {
+                // What came in their place serves at once: to load the rest may take them away.
+                _plans.PutInForce(_plans.Current, models);
+            }
+
             await _placement.LoadPlannedAsync(models, plan, cancellation);
             _plans.PutInForce(plan, models);
             await _grouping.RetireAsync(replaced);

@@ -125,6 +125,27 @@ public sealed class PrefixPlanningTests : IDisposable
     }
 
     [Fact]
+    public async Task A_group_serves_until_the_one_that_replaces_it_does_where_another_model_can_make_room()
+    {
+        var backend = new FakeBackend("a", models: 3);
+        await using var director = Director(backend);
+        await LoadAsync(director, "one", objectiveMs: 90, rate: 20);
+        await LoadAsync(director, "two", objectiveMs: 60, rate: 10);
+        await LoadAsync(director, "other", objectiveMs: 90, rate: 10, workClass: WorkClass.BestEffort);
+        await LoadAsync(director, "last", objectiveMs: 90, rate: 10, workClass: WorkClass.BestEffort, device: "a");
+        var group = backend.Replicas.Single(pair => pair.Key.StartsWith("prefix:", StringComparison.Ordinal)).Value;
+        var served = true;
+        backend.OnLoading = name =>
+            served &= !group.Disposed || !name.StartsWith("prefix:", StringComparison.Ordinal);
+
+        var three = await LoadAsync(director, "three", objectiveMs: 60, rate: 10);
+
+        Assert.True(served, "the group was taken away before the new one was there");
+        Assert.True(group.Disposed);
+        Assert.Equal([3], SessionBench.Take(await three.InferAsync(SessionBench.Request(3), Token)));
+    }
+
+    [Fact]
     public async Task A_load_that_is_cancelled_after_its_group_was_made_leaves_the_other_model_in_service()
     {
         var backend = new FakeBackend("a");

@@ -1,17 +1,19 @@
+using System.Runtime.InteropServices;
+
 namespace Atoll.Serving;
 
 /// <summary>
 /// Whether a queue can wait for its last moment: lays the batches of all queues of its devices, latest start first come
 /// first, on the devices as these become free. Waiting costs nothing when the queue's own batch and every batch laid
-/// after it start before their last moments.
+/// after it start before their last moments. Filled anew for every question; used by one caller at a time.
 /// </summary>
 internal sealed class DeferralForecast
 {
     /// <summary>Beyond so many pairs of queue and device the forecast would cost more than it saves.</summary>
     private const int WorkMax = 1 << 14;
 
-    private TimeSpan[] _free = [];
-    private (TimeSpan Last, TimeSpan Execution, bool IsOwn)[] _batches = [];
+    private readonly List<TimeSpan> _free = [];
+    private readonly List<(TimeSpan Last, TimeSpan Execution, bool IsOwn)> _batches = [];
 
     /// <param name="queue">The queue that would wait.</param>
     /// <param name="queues">The queues that share its devices, itself included.</param>
@@ -24,9 +26,57 @@ internal sealed class DeferralForecast
             return false;
         }
 
-        var free = Free(queue.Devices, busyUntil, now);
+        Clear();
+        for (var i = 0; i < queue.Devices.Count; i++)
+        {
+            AddDevice(busyUntil[queue.Devices[i]], now);
+        }
+
+        foreach (var other in queues)
+        {
+            if (other.Waiting.TryPeek(out var head))
+            {
+                AddBatch(
+                    (head.Deadline, other.Waiting.Rows), other.Profile(other.Devices[0]), other.DeferralMargin,
+                    other == queue);
+            }
+        }
+
+        return CanWait();
+    }
+
+    public void Clear()
+    {
+        _free.Clear();
+        _batches.Clear();
+    }
+
+    /// <summary>A device of the queue that would wait.</summary>
+    public void AddDevice(TimeSpan busyUntil, TimeSpan now) => _free.Add(busyUntil > now ? busyUntil : now);
+
+    /// <summary>What waits in a queue that shares the devices.</summary>
+    /// <param name="waiting">The first deadline, and how many rows wait.</param>
+    /// <param name="profile">What the queue's batches take.</param>
+    /// <param name="margin">So much before its last moment a batch must find a free device.</param>
+    /// <param name="isOwn">It is the queue that would wait.</param>
+    public void AddBatch((TimeSpan Deadline, int Rows) waiting, BatchProfile profile, TimeSpan margin, bool isOwn)
+    {
+        var execution = profile.Latency(Math.Min(waiting.Rows + 1, profile.MaxBatch));
+        _batches.Add((waiting.Deadline - execution - margin, execution, isOwn));
+    }
+
+    public bool CanWait()
+    {
+        if ((long)_free.Count * _batches.Count > WorkMax)
+        {
+            return false;
+        }
+
+        var free = CollectionsMarshal.AsSpan(_free);
+        var batches = CollectionsMarshal.AsSpan(_batches);
+        batches.Sort(static (x, y) => x.Last.CompareTo(y.Last));
         var isBehind = false;
-        foreach (var (last, execution, own) in Batches(queues, queue))
+        foreach (var (last, execution, own) in batches)
         {
             var first = 0;
             for (var i = 1; i < free.Length; i++)
@@ -45,44 +95,5 @@ internal sealed class DeferralForecast
         }
 
         return true;
-    }
-
-    private Span<TimeSpan> Free(IReadOnlyList<int> devices, TimeSpan[] busyUntil, TimeSpan now)
-    {
-        if (_free.Length < devices.Count)
-        {
-            _free = new TimeSpan[devices.Count];
-        }
-
-        for (var i = 0; i < devices.Count; i++)
-        {
-            _free[i] = busyUntil[devices[i]] > now ? busyUntil[devices[i]] : now;
-        }
-
-        return _free.AsSpan(0, devices.Count);
-    }
-
-    private Span<(TimeSpan Last, TimeSpan Execution, bool IsOwn)> Batches(
-        DispatchQueue[] queues, DispatchQueue own)
-    {
-        if (_batches.Length < queues.Length)
-        {
-            _batches = new (TimeSpan, TimeSpan, bool)[queues.Length];
-        }
-
-        var count = 0;
-        foreach (var queue in queues)
-        {
-            if (queue.Waiting.TryPeek(out var head))
-            {
-                var profile = queue.Profile(queue.Devices[0]);
-                var execution = profile.Latency(Math.Min(queue.Waiting.Rows + 1, profile.MaxBatch));
-                _batches[count++] = (head.Deadline - execution - queue.DeferralMargin, execution, queue == own);
-            }
-        }
-
-        var batches = _batches.AsSpan(0, count);
-        batches.Sort((x, y) => x.Last.CompareTo(y.Last));
-        return batches;
     }
 }

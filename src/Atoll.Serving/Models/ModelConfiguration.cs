@@ -56,6 +56,12 @@ public sealed record ModelConfiguration
     /// <summary>What becomes of requests that cannot be answered within the objective. Default drop.</summary>
     public LateRequests WhenLate { get; init; }
 
+    /// <summary>
+    /// A batch waits for its last moment while devices are free for all that wait, so that batches are larger and fewer
+    /// devices busy. Default no.
+    /// </summary>
+    public bool DeferBatches { get; init; }
+
     /// <summary>Served in sessions: in batches, with an objective, on several devices.</summary>
     public bool IsSession => MaxBatchSize > 1 || ObjectiveMs > 0 || Devices.Count > 0;
 
@@ -134,7 +140,8 @@ public sealed record ModelConfiguration
     private static string Reason(Exception e) =>
         e is JsonException { InnerException: not JsonException, Path: { } where } json
         ? $"{where} on line {json.LineNumber + 1} has an unknown name or a value of the wrong kind; allowed: class " +
-          "(real_time or best_effort), when_late (drop or serve), as whole numbers priority, instances, " +
+          "(real_time or best_effort), when_late (drop or serve), defer_batches (true or false), as whole numbers " +
+              "priority, instances, " +
               "other_class_instances, queue_capacity, " +
           "max_body_bytes, max_batch_size, as numbers objective_ms, expected_rate, a list devices, and name, " +
           "platform, backend, version_policy, input, output, sequence_batching, iteration, " +
@@ -152,6 +159,12 @@ public sealed record ModelConfiguration
         Check(where, "max_batch_size", MaxBatchSize, 0, 1 << 16);
         Check(where, "objective_ms", ObjectiveMs, 0, 3_600_000);
         Check(where, "expected_rate", ExpectedRate, 0, 10_000_000);
+        if (DeferBatches && ObjectiveMs == 0)
+        {
+            throw new ServingException(ServingError.InvalidSetting,
+                $"{where}: defer_batches is true, but without objective_ms no batch has a last moment");
+        }
+
         if (WhenLate == LateRequests.Serve && ObjectiveMs == 0)
         {
             throw new ServingException(ServingError.InvalidSetting,

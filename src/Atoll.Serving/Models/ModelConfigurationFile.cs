@@ -29,6 +29,8 @@ internal sealed record ModelConfigurationFile
 
     public LateRequests? WhenLate { get; init; }
 
+    public bool? DeferBatches { get; init; }
+
     /// <summary>Written by other servers; the folder names the model.</summary>
     public string? Name { get; init; }
 
@@ -96,6 +98,7 @@ internal sealed record ModelConfigurationFile
         ExpectedRate = ExpectedRate ?? defaults.ExpectedRate,
         Devices = Devices ?? defaults.Devices,
         WhenLate = WhenLate ?? defaults.WhenLate,
+        DeferBatches = DeferBatches ?? defaults.DeferBatches,
         VersionPolicy = VersionPolicy?.ToPolicy(where) ?? defaults.VersionPolicy,
         Inputs = Input ?? defaults.Inputs,
         Outputs = Output ?? defaults.Outputs,

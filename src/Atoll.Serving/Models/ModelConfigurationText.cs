@@ -112,6 +112,7 @@ internal static class ModelConfigurationText
             ("objective_ms", configuration.ObjectiveMs.ToString(CultureInfo.InvariantCulture)),
             ("expected_rate", configuration.ExpectedRate.ToString(CultureInfo.InvariantCulture)),
             ("devices", string.Join(',', configuration.Devices)),
+            ("defer_batches", configuration.DeferBatches ? "true" : "false"),
             ("when_late", configuration.WhenLate == LateRequests.Serve ? "serve" : "drop"),
         ];
         json.WriteStartObject("parameters"u8);

@@ -12,12 +12,19 @@ namespace Atoll.Serving;
 /// </summary>
 internal sealed class DeviceLane : IDisposable
 {
+    /// <summary>Timers come a little early, and a replica that leaves cannot start what is due.</summary>
+    private static readonly TimeSpan SoonestWake = TimeSpan.FromMilliseconds(1);
+
     private readonly TimeProvider _clock;
     private readonly long _origin;
     private readonly LiveBatch _batch = new();
     private readonly BatchTake _take = new();
     private readonly PartedRun _parts = new();
     private readonly Queue<LiveRequest> _again = new();
+    private readonly DeferralForecast _forecast = new();
+    private readonly List<SessionGroup> _sharing = [];
+    private ITimer? _timer;
+    private long _busyUntil;
     private readonly Action _onEnded;
     private volatile LaneSeat[] _seats = [];
     private volatile CancellationTokenSource _cancellation = new();
@@ -69,7 +76,11 @@ internal sealed class DeviceLane : IDisposable
     /// </summary>
     public CancellationTokenSource? OnLeft() => _batch.Leave() ? _stopped = _cancellation : null;
 
-    public void Dispose() => _cancellation.Dispose();
+    public void Dispose()
+    {
+        _timer?.Dispose();
+        _cancellation.Dispose();
+    }
 
     private TimeSpan Now => _clock.GetElapsedTime(_origin);
 
@@ -92,6 +103,8 @@ internal sealed class DeviceLane : IDisposable
 
                 Finish();
             }
+
+            WakeLater();
 
             // Given up with a full fence, and looked at once more: a request that came in between found the lane busy.
             Interlocked.Exchange(ref _isBusy, 0);
@@ -123,7 +136,7 @@ internal sealed class DeviceLane : IDisposable
                 continue;
             }
 
-            if (seat.Group.TryTake(seat, _batch, _take))
+            if (seat.Group.TryTake(seat, _batch, _take, CanDefer(seat)))
             {
                 Start(seat);
                 return true;
@@ -161,6 +174,7 @@ internal sealed class DeviceLane : IDisposable
         _batch.Class = Class;
         _batch.Priority = Class == WorkClass.RealTime ? 1 : _batch.Requests[0].Priority;
         _startedAt = Now;
+        Volatile.Write(ref _busyUntil, (_startedAt + seat.Profile.ForDispatch.LatencyOf(_batch.Rows)).Ticks);
         if (_stopped == _cancellation || !_cancellation.TryReset())
         {
             _cancellation = new CancellationTokenSource();
@@ -211,6 +225,7 @@ internal sealed class DeviceLane : IDisposable
         }
 
         _current = null;
+        Volatile.Write(ref _busyUntil, 0);
         var took = Now - _startedAt;
         Interlocked.Add(ref _busyTicks, took.Ticks);
         if (outcome.Status == InferenceStatus.Completed && !IsParted(seat, out _))
@@ -253,11 +268,76 @@ internal sealed class DeviceLane : IDisposable
         _batch.Clear();
     }
 
+    /// <summary>Whether the batch can wait on without delaying anybody on the devices that it may run on.</summary>
+    private bool CanDefer(LaneSeat seat)
+    {
+        var now = Now;
+        if (!seat.Group.MayDefer(now))
+        {
+            return false;
+        }
+
+        _forecast.Clear();
+        _sharing.Clear();
+        foreach (var place in seat.Group.Sessions[0].Seats)
+        {
+            var isOwn = place.Lane == this;
+            _forecast.AddDevice(isOwn ? now : TimeSpan.FromTicks(Volatile.Read(ref place.Lane._busyUntil)), now);
+            foreach (var other in place.Lane.Seats)
+            {
+                if (!_sharing.Exists(other.Group.IsSame) && other.Group.TryPeek(out var deadline, out var rows))
+                {
+                    _sharing.Add(other.Group);
+                    _forecast.AddBatch(
+                        (deadline, rows), other.Profile.ForDispatch, other.Group.DeferralMargin,
+                        other.Group.IsSame(seat.Group));
+                }
+            }
+        }
+
+        return _forecast.CanWait();
+    }
+
+    /// <summary>Sees to it that what was left to wait is offered to the devices when its last moment comes.</summary>
+    private void WakeLater()
+    {
+        var first = TimeSpan.MaxValue;
+        foreach (var seat in _seats)
+        {
+            var wake = seat.Group.NotBefore;
+            first = wake > TimeSpan.Zero && wake < first && seat.Group.TryPeek(out _, out _) ? wake : first;
+        }
+
+        if (first < TimeSpan.MaxValue)
+        {
+            _timer ??= _clock.CreateTimer(
+                static lane => ((DeviceLane)lane!).WakeDue(), this, Timeout.InfiniteTimeSpan,
+                Timeout.InfiniteTimeSpan);
+            var left = first - Now;
+            _timer.Change(left > SoonestWake ? left : SoonestWake, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>Any device may start what is due: this one may have found other work meanwhile.</summary>
+    private void WakeDue()
+    {
+        var now = Now;
+        foreach (var seat in _seats)
+        {
+            if (seat.Group.NotBefore > TimeSpan.Zero && seat.Group.NotBefore <= now)
+            {
+                seat.Group.Wake();
+            }
+        }
+
+        TryAdvance();
+    }
+
     private bool HasWaiting()
     {
         foreach (var seat in _seats)
         {
-            if (!seat.Resident.IsLeaving && seat.Group.TryPeek(out _, out _))
+            if (!seat.Resident.IsLeaving && seat.Group.TryPeek(out _, out _) && seat.Group.NotBefore <= Now)
             {
                 return true;
             }
@@ -274,7 +354,8 @@ internal sealed class DeviceLane : IDisposable
         var now = Now;
         foreach (var seat in _seats)
         {
-            if (seat.Resident.IsLeaving || !seat.Group.TryPeek(out var deadline, out var waiting))
+            if (seat.Resident.IsLeaving || !seat.Group.TryPeek(out var deadline, out var waiting) ||
+                seat.Group.NotBefore > now)
             {
                 continue;
             }

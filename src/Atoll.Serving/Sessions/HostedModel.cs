@@ -128,6 +128,7 @@ internal sealed class HostedModel
         Name = $"{Name}:late",
         Objective = null,
         IsPlanned = false,
+        DefersBatches = false,
         ExpectedRate = 0,
         Priority = ModelConfiguration.MaxPriority,
     };
@@ -142,6 +143,7 @@ internal sealed class HostedModel
             Model = Name,
             Class = workClass,
             Objective = configuration.ObjectiveMs > 0 ? TimeSpan.FromMilliseconds(configuration.ObjectiveMs) : null,
+            DefersBatches = isOwn && configuration.DeferBatches,
             IsPlanned = isOwn && configuration.ObjectiveMs > 0,
             ExpectedRate = isOwn ? configuration.ExpectedRate : 0,
             QueueCapacity = configuration.QueueCapacity,

@@ -84,6 +84,11 @@ internal sealed partial class LiveSession
             }
 
             _waiting.Add(live.Id, live);
+            foreach (var seat in _seats)
+            {
+                seat.Group.LookAgain_NeedsLock();
+            }
+
             entered = live;
             return default;
         }

@@ -343,7 +343,8 @@ internal sealed partial class LiveSession
         }
     }
 
-    private void Wake()
+    /// <summary>Offers what waits to the devices.</summary>
+    public void Wake()
     {
         foreach (var seat in _seats)
         {

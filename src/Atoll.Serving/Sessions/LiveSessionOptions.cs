@@ -36,6 +36,9 @@ internal sealed record LiveSessionOptions
     /// <summary>Rows that one request may have; more than a batch holds run in parts.</summary>
     public int MaxRows { get; init; } = 1;
 
+    /// <summary>Batches wait for their last moment while that delays nobody.</summary>
+    public bool DefersBatches { get; init; }
+
     /// <summary>Order of all its requests within best-effort work; null: each has its own.</summary>
     public int? Priority { get; init; }
 

@@ -4,14 +4,27 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Sessions whose requests may run in one batch: one session alone, or sessions of models that share a prefix. Each
-/// keeps its own queue and counts; the group takes from all of them by deadline. Immutable; thread-safe.
+/// keeps its own queue and counts; the group takes from all of them by deadline. Its sessions never change;
+/// thread-safe.
 /// </summary>
 internal sealed class SessionGroup
 {
+    /// <summary>A batch that waits is started this part of the objective before its last moment.</summary>
+    private const double DeferralPart = 0.05;
+
+    /// <summary>After a loss no batch waits for so many objectives.</summary>
+    private const int DeferralPause = 20;
+
+    /// <summary>No less than this before its last moment: timers may be so late.</summary>
+    private static readonly TimeSpan TimerTick = TimeSpan.FromMilliseconds(5);
+
+    private readonly DeferredRule? _deferral;
     private readonly LiveSession[] _sessions;
     private readonly LiveSession[] _byOrder;
     private readonly int[] _members;
     private readonly IRequestQueue _queue;
+    private long _notBefore;
+    private long _eagerUntil;
 
     /// <param name="name">Names it in plans.</param>
     /// <param name="model">Name of what devices load for it.</param>
@@ -29,6 +42,11 @@ internal sealed class SessionGroup
         IsPlanned = Array.TrueForAll(_sessions, session => session.Options.IsPlanned);
         Objective = _sessions.Min(session => session.Options.Objective);
         MaxRows = _sessions.Max(session => session.Options.MaxBatch);
+        if (Objective is { } objective && Array.TrueForAll(_sessions, session => session.Options.DefersBatches))
+        {
+            DeferralMargin = objective * DeferralPart > TimerTick ? objective * DeferralPart : TimerTick;
+            _deferral = new DeferredRule(BatchProfile.BatchLimit, DeferralMargin);
+        }
     }
 
     public string Name { get; }
@@ -46,6 +64,12 @@ internal sealed class SessionGroup
 
     /// <summary>Rows that one batch may have.</summary>
     public int MaxRows { get; }
+
+    /// <summary>How much before its last moment a batch that waits is started.</summary>
+    public TimeSpan DeferralMargin { get; }
+
+    /// <summary>What waits is to be left alone until then, if nothing comes before; in the past: it is ready.</summary>
+    public TimeSpan NotBefore => TimeSpan.FromTicks(Volatile.Read(ref _notBefore));
 
     /// <summary>What to plan for: the rates of all, within the shortest objective.</summary>
     public PlannedLoad Load
@@ -77,6 +101,16 @@ internal sealed class SessionGroup
         }
     }
 
+    /// <summary>Whether a batch may wait now, where that delays nobody.</summary>
+    public bool MayDefer(TimeSpan now) =>
+        _deferral is not null && now.Ticks >= Volatile.Read(ref _eagerUntil);
+
+    /// <summary>A request came: whether the others may wait on is to be looked at again.</summary>
+    public void LookAgain_NeedsLock() => Volatile.Write(ref _notBefore, 0);
+
+    /// <summary>Offers what waits to all devices.</summary>
+    public void Wake() => _sessions[0].Wake();
+
     /// <summary>A session by itself.</summary>
     public static SessionGroup Of(LiveSession session) => new(session.Name, session.Options.Model, [(session, 0)]);
 
@@ -103,7 +137,8 @@ internal sealed class SessionGroup
     /// Moves a batch for the seat out of the queues; those that the seat's rule gives up end here. False when nothing
     /// is to run.
     /// </summary>
-    public bool TryTake(LaneSeat seat, LiveBatch batch, BatchTake take)
+    /// <param name="defers">The batch may wait for its last moment.</param>
+    public bool TryTake(LaneSeat seat, LiveBatch batch, BatchTake take, bool defers)
     {
         // In one order everywhere, so that two lanes cannot wait for each other.
         foreach (var session in _byOrder)
@@ -114,7 +149,14 @@ internal sealed class SessionGroup
         try
         {
             batch.Clear();
-            seat.Rule.Take(_queue, _sessions[0].Now, seat.Profile.ForDispatch, take);
+            var now = _sessions[0].Now;
+            (defers ? _deferral! : seat.Rule).Take(_queue, now, seat.Profile.ForDispatch, take);
+            Volatile.Write(ref _notBefore, take.Batch.Count == 0 && take.WakeAt is { } wake ? wake.Ticks : 0);
+            if (take.Dropped.Count > 0 && Objective is { } objective)
+            {
+                Volatile.Write(ref _eagerUntil, (now + (DeferralPause * objective)).Ticks);
+            }
+
             foreach (var dropped in take.Dropped)
             {
                 SessionOf(dropped).Drop_NeedsLock(dropped);

@@ -34,7 +34,8 @@ internal sealed class StagePlan
 
         StagePart[] parts = [.. cut.Index().Select(stage => new StagePart(
             model.Source with { Name = $"{model.Source.Name}#{stage.Index + 1}" },
-            model.Configuration with { ObjectiveMs = 0, ExpectedRate = 0, WhenLate = LateRequests.Drop },
+            model.Configuration with { ObjectiveMs = 0, ExpectedRate = 0, WhenLate = LateRequests.Drop,
+                DeferBatches = false },
             ModelCompiler.Compile(stage.Item.Graph, whole.Whole.Options)))];
         return new StagePlan(parts, SpecOf(cut, parts, graph, model), whole.Metadata);
     }

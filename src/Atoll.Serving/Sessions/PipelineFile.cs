@@ -6,7 +6,9 @@ namespace Atoll.Serving;
 
 /// <summary>
 /// Reads a query from YAML: `objective_ms`, `expected_rate`, `stages` (each `name`, `model`, `inputs`, and optionally
-/// `gamma` and `when`) and `outputs`. A tensor is `STAGE.OUTPUT`, or the name of an input of the query.
+/// `gamma` and `when`) and `outputs`. A tensor is `STAGE.OUTPUT`, or the name of an input of the query; an input may
+/// also
+/// be crops: `image` and `boxes`, and optionally `scores` with `at_least`, and `relative`.
 /// </summary>
 public static class PipelineFile
 {
@@ -91,7 +93,33 @@ public static class PipelineFile
             ? own
             : throw Wrong(where, $"'{key}' must be a mapping of names to tensors");
         return [.. tensors.Children.Select(
-            pair => Tensor(Scalar(pair.Key, key, where), Scalar(pair.Value, key, where)))];
+            pair => pair.Value is YamlMappingNode crop && key == "inputs"
+                ? Crop(Scalar(pair.Key, key, where), crop, $"{where}, input '{pair.Key}'")
+                : Tensor(Scalar(pair.Key, key, where), Scalar(pair.Value, key, where)))];
+    }
+
+    private static PipelineTensor Crop(string name, YamlMappingNode map, string where)
+    {
+        Check(map, where, "image", "boxes", "scores", "at_least", "relative");
+        var hasScores = map.Children.ContainsKey("scores");
+        if (hasScores != map.Children.ContainsKey("at_least"))
+        {
+            throw Wrong(where, "'scores' and 'at_least' need each other");
+        }
+
+        return Tensor(name, Text(map, "image", where)) with
+        {
+            Crop = new PipelineCrop(
+                Tensor(name, Text(map, "boxes", where)),
+                hasScores ? Tensor(name, Text(map, "scores", where)) : null,
+                Number(map, "at_least", where, (double.MinValue, double.MaxValue), 0),
+                map.Children.ContainsKey("relative") && Text(map, "relative", where) switch
+                {
+                    "true" => true,
+                    "false" => false,
+                    var other => throw Wrong(where, $"'relative' is '{other}'; true or false is needed"),
+                }),
+        };
     }
 
     private static PipelineTensor Tensor(string name, string source)

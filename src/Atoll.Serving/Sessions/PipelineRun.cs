@@ -94,7 +94,11 @@ internal sealed class PipelineRun(
             return null;
         }
 
-        var inputs = stage.Model.Metadata.Inputs.Select(input => Source(stage, input)).ToArray();
+        if (await TryInputsAsync(stage, stopping) is not { } inputs)
+        {
+            return null;
+        }
+
         var result = new StageResult(stage.Model.Metadata.Outputs);
         var rows = stage.Model.IsBatched ? (int)inputs[0].Shape[0] : 1;
         if (stage.Model.IsBatched && Array.Exists(inputs, input => input.Shape[0] != rows))
@@ -169,13 +173,32 @@ internal sealed class PipelineRun(
         await stopping.CancelAsync();
     }
 
+    /// <summary>Null where they cannot be made, and the query has failed.</summary>
+    private async Task<InputTensor[]?> TryInputsAsync(StageSession stage, CancellationTokenSource stopping)
+    {
+        try
+        {
+            return [.. stage.Model.Metadata.Inputs.Select(input => Source(stage, input))];
+        }
+        catch (ServingException e)
+        {
+            await FailAsync(stage, new InferenceOutcome(InferenceStatus.Rejected, null, e.Message), stopping);
+            return null;
+        }
+    }
+
     private InputTensor Source(StageSession stage, TensorMetadata input)
     {
         var given = stage.Stage.Inputs.First(own => own.Name == input.Name);
-        return given.Stage is null
-            ? request.Inputs[Array.FindIndex(pipeline.Metadata.Inputs, own => own.Name == given.Source)]
-            : _stages[given.Stage].Result!.Tensors[given.Source];
+        var tensor = Source(given);
+        return given.Crop is not { } crop ? tensor : ImageCrops.Cut(
+            tensor, Source(crop.Boxes), crop.Scores is null ? null : Source(crop.Scores), crop,
+            ((int)input.Shape[2], (int)input.Shape[3]));
     }
+
+    private InputTensor Source(PipelineTensor tensor) => tensor.Stage is null
+        ? request.Inputs[Array.FindIndex(pipeline.Metadata.Inputs, own => own.Name == tensor.Source)]
+        : _stages[tensor.Stage].Result!.Tensors[tensor.Source];
 
     private bool IsTaken(PipelineCondition? when)
     {

@@ -51,11 +51,30 @@ public sealed record PipelineStage(string Name, string Model, IReadOnlyList<Pipe
 
     /// <summary>Names of the stages that it waits for.</summary>
     public IReadOnlySet<string> Before =>
-        Inputs.Select(input => input.Stage).Append(When?.Of.Stage).OfType<string>().ToHashSet();
+        Inputs.SelectMany(input => input.Sources).Append(When?.Of).Select(tensor => tensor?.Stage).OfType<string>()
+            .ToHashSet();
 }
 
 /// <summary>A named tensor and its source: an output of a stage, or where that is null an input of the query.</summary>
-public sealed record PipelineTensor(string Name, string? Stage, string Source);
+public sealed record PipelineTensor(string Name, string? Stage, string Source)
+{
+    /// <summary>The tensor is an image, and what boxes show of it is meant; null: all of it.</summary>
+    public PipelineCrop? Crop { get; init; }
+
+    /// <summary>All tensors that it is made of, itself first.</summary>
+    internal IEnumerable<PipelineTensor> Sources =>
+        Crop is null ? [this] : new[] { this, Crop.Boxes, Crop.Scores }.OfType<PipelineTensor>();
+}
+
+/// <summary>
+/// Boxes of x1, y1, x2, y2 that cut crops out of images, each scaled to the size of the input that it is for: one row
+/// for each.
+/// </summary>
+/// <param name="Boxes">[images, K, 4] or [K, 4].</param>
+/// <param name="Scores">One for each box; null: all boxes are cut.</param>
+/// <param name="AtLeast">Boxes of a lower score are left out.</param>
+/// <param name="IsRelative">Corners are parts of the image's size, not pixels.</param>
+public sealed record PipelineCrop(PipelineTensor Boxes, PipelineTensor? Scores, double AtLeast, bool IsRelative);
 
 /// <summary>
 /// The branch is taken where the element of a stage's output is at least so much; the probability is how often that is

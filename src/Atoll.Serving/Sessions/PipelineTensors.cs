@@ -1,3 +1,5 @@
+using Atoll.Models;
+
 namespace Atoll.Serving;
 
 /// <summary>Checks that the tensors of a query fit each other, and derives the query's own.</summary>
@@ -9,7 +11,7 @@ internal static class PipelineTensors
         var inputs = new Dictionary<string, TensorMetadata>();
         foreach (var stage in stages)
         {
-            foreach (var input in stage.Stage.Inputs.Where(input => input.Stage is null))
+            foreach (var input in stage.Stage.Inputs.Where(input => input is { Stage: null, Crop: null }))
             {
                 var tensor = Find(stage.Model.Metadata.Inputs, input.Name, spec, stage.Stage);
                 if (inputs.TryGetValue(input.Source, out var known) && !Fits(known, tensor))
@@ -19,6 +21,24 @@ internal static class PipelineTensors
                 }
 
                 inputs[input.Source] = tensor with { Name = input.Source };
+            }
+        }
+
+        foreach (var (stage, input) in stages.SelectMany(stage =>
+            stage.Stage.Inputs.Where(input => input.Crop is not null).Select(input => (stage, input))))
+        {
+            // What no stage takes whole may be of any size.
+            var wanted = Find(stage.Model.Metadata.Inputs, input.Name, spec, stage.Stage);
+            Know(input, wanted.Shape is [_, var channels, ..] ? [-1, channels, -1, -1] : [-1, -1, -1, -1]);
+            Know(input.Crop!.Boxes, [-1, 4]);
+            Know(input.Crop.Scores, [-1]);
+        }
+
+        void Know(PipelineTensor? tensor, long[] shape)
+        {
+            if (tensor is { Stage: null })
+            {
+                inputs.TryAdd(tensor.Source, new TensorMetadata(tensor.Source, ElementType.Float32, shape));
             }
         }
 
@@ -42,7 +62,11 @@ internal static class PipelineTensors
                 var given = stage.Stage.Inputs.FirstOrDefault(input => input.Name == wanted.Name) ?? throw Wrong(
                     spec, $"stage '{stage.Stage.Name}': input '{wanted.Name}' of model '{stage.Model.Name}' is " +
                         $"missing");
-                if (given.Stage is not null && Output(spec, stages, given) is var source && !Fits(source, wanted))
+                if (given.Crop is not null)
+                {
+                    CheckCrop(spec, stages, (stage, given), wanted);
+                }
+                else if (given.Stage is not null && Output(spec, stages, given) is var source && !Fits(source, wanted))
                 {
                     throw Wrong(
                         spec, $"stage '{stage.Stage.Name}': '{given.Stage}.{given.Source}' is {Show(source)}, " +
@@ -75,6 +99,39 @@ internal static class PipelineTensors
     private static bool IsBranch(string name, IReadOnlyList<StageSession> stages) =>
         stages.First(stage => stage.Stage.Name == name).Stage is var stage &&
         (stage.When is not null || stage.Before.Any(before => IsBranch(before, stages)));
+
+    /// <summary>Images, boxes and scores of floats, and an input with room for crops of one size.</summary>
+    private static void CheckCrop(
+        PipelineSpec spec, IReadOnlyList<StageSession> stages, (StageSession Stage, PipelineTensor Given) crop,
+        TensorMetadata wanted)
+    {
+        var (stage, given) = crop;
+        var image = given.Stage is not null ? Output(spec, stages, given) : QueryInput(spec, stages, given.Source);
+        if (image is not { Type: ElementType.Float32, Shape: [_, var channels, _, _] } ||
+            wanted is not { Type: ElementType.Float32, Shape: [< 0, var own, > 0, > 0] } ||
+            (channels != own && channels >= 0))
+        {
+            throw Wrong(
+                spec, $"stage '{stage.Stage.Name}': crops are cut of images FP32[-1,C,height,width] for inputs " +
+                $"FP32[-1,C,H,W]; '{given.Source}' is {Show(image)}, and input '{wanted.Name}' is {Show(wanted)}");
+        }
+
+        foreach (var tensor in given.Sources.Skip(1))
+        {
+            var found = tensor.Stage is not null ? Output(spec, stages, tensor)
+                : QueryInput(spec, stages, tensor.Source);
+            if (found.Type != ElementType.Float32 ||
+                (tensor == given.Crop!.Boxes && found.Shape is not [.., < 0 or 4]))
+            {
+                throw Wrong(spec, $"stage '{stage.Stage.Name}': boxes must be FP32[...,4] and scores FP32; " +
+                    $"'{tensor.Source}' is {Show(found)}");
+            }
+        }
+    }
+
+    /// <summary>What an input of the query is.</summary>
+    private static TensorMetadata QueryInput(PipelineSpec spec, IReadOnlyList<StageSession> stages, string name) =>
+        Array.Find(Describe(spec, stages).Inputs, input => input.Name == name)!;
 
     private static TensorMetadata Output(PipelineSpec spec, IReadOnlyList<StageSession> stages, PipelineTensor tensor)
     {

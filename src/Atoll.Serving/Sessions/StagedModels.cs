@@ -75,6 +75,18 @@ internal static class StagedModels
     private static PipelineTensor Source(
         PipelineTensor tensor, PipelineSpec spec, Dictionary<string, PipelineModel> models)
     {
+        if (tensor.Crop is { } crop)
+        {
+            return Source(tensor with { Crop = null }, spec, models) with
+            {
+                Crop = crop with
+                {
+                    Boxes = Source(crop.Boxes, spec, models),
+                    Scores = crop.Scores is null ? null : Source(crop.Scores, spec, models),
+                },
+            };
+        }
+
         if (tensor.Stage is null || !models.TryGetValue(tensor.Stage, out var model))
         {
             return tensor;

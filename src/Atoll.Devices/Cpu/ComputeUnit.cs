@@ -83,7 +83,9 @@ internal sealed class ComputeUnit : IDisposable
         var thread = Volatile.Read(ref _systemThread);
         if (thread != 0)
         {
-            // In this order, and the other way round in stepping back: who is raised is always marked as raised.
+            // Marked before, as the raised unit may displace this very thread; and after, as it may step back in
+            // between: who is raised is always marked as raised.
+            Volatile.Write(ref _standing, Boosted);
             ThreadScheduling.TryFifo(1, thread);
             Volatile.Write(ref _standing, Boosted);
         }
@@ -365,8 +367,9 @@ internal sealed class ComputeUnit : IDisposable
     {
         if (_standing != Ordinary && _device.Rights == SchedulingRights.Full)
         {
-            ThreadScheduling.TryBatch();
+            // In this order: raised in between, the unit is marked as raised.
             Volatile.Write(ref _standing, Ordinary);
+            ThreadScheduling.TryBatch();
         }
     }
 

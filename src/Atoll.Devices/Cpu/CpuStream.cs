@@ -91,6 +91,12 @@ internal sealed class CpuStream : DeviceStream
         ArgumentNullException.ThrowIfNull(launch);
         var now = _device.Now;
         StreamChecks.CheckOwner(_device, launch);
+        if (RefusalOf(launch, now) is { } refusal)
+        {
+            // Not to stop best-effort work for a launch that does not come.
+            return refusal;
+        }
+
         // Units are called before the launch is queued: they come to their yield points in the meantime.
         var announcedAt = _device.Announce(this);
         var result = TryEnqueue(launch, now, announcedAt);
@@ -250,23 +256,28 @@ internal sealed class CpuStream : DeviceStream
         _device.Remove(this);
     }
 
+    private SubmitResult? RefusalOf(Launch launch, long now)
+    {
+        if (_device.IsStopping || _isClosed)
+        {
+            return SubmitResult.Disposed;
+        }
+
+        if (Depth >= _host.Length)
+        {
+            return SubmitResult.QueueFull;
+        }
+
+        return launch.Deadline != 0 && !_device.Admits(this, launch, now) ? SubmitResult.NotAdmitted : null;
+    }
+
     private SubmitResult TryEnqueue(Launch launch, long now, long announcedAt)
     {
         lock (_submit)
         {
-            if (_device.IsStopping || _isClosed)
+            if (RefusalOf(launch, now) is { } refusal)
             {
-                return SubmitResult.Disposed;
-            }
-
-            if (Depth >= _host.Length)
-            {
-                return SubmitResult.QueueFull;
-            }
-
-            if (launch.Deadline != 0 && !_device.Admits(this, launch, now))
-            {
-                return SubmitResult.NotAdmitted;
+                return refusal;
             }
 
             if (!launch.TryQueue(this, now))

@@ -60,10 +60,13 @@ internal sealed class CompletionThreads
     /// <summary>Executes the item soon, in order of posting; it allocates nothing once warm.</summary>
     public void Post(IThreadPoolWorkItem item)
     {
+        // Counted first, so that the count is never less than what is there.
+        var count = Interlocked.Increment(ref _count);
         _items.Enqueue(item);
+        Interlocked.MemoryBarrier();
 
         // Who spins takes one; it looks once more, after a fence, before it sleeps.
-        if (Interlocked.Increment(ref _count) > 1 || Volatile.Read(ref _spinning) == 0)
+        if (count > 1 || Volatile.Read(ref _spinning) == 0)
         {
             WakeOne();
         }

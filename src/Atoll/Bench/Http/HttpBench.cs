@@ -46,11 +46,11 @@ internal sealed class HttpBench(HttpBenchOptions options, TimeProvider clock, Ac
             progress("one connection");
 
             // On a thread of its own: a client that blocks one of the pool's threads would leave the server too few.
-            var stolen = StolenTime.Now();
+            var stolen = MachineTime.Now();
             var (http, control, allocated) = await Task.Factory.StartNew(
                 () => OneConnection(server.Host.Url), cancellation, TaskCreationOptions.LongRunning,
                 TaskScheduler.Default);
-            var share = StolenTime.ShareSince(stolen);
+            var share = MachineTime.ShareSince(stolen);
             progress($"{options.Connections} connections");
             var saturation = await SaturateAsync(server.Host.Url, cancellation);
             return new HttpReport(

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Atoll;
 
 /// <summary>
@@ -9,14 +7,6 @@ namespace Atoll;
 /// </summary>
 internal sealed class MachineLoad
 {
-    private const string Statistics = "/proc/stat";
-    private const int TicksPerSecond = 100;
-
-    // Fields of the first line: user, nice, system, idle, iowait, irq, softirq, steal.
-    private const int Idle = 3;
-    private const int Waiting = 4;
-    private const int Fields = 8;
-
     private readonly List<double> _othersMs = [];
     private double _before = BusyOfOthersMs();
 
@@ -31,16 +21,7 @@ internal sealed class MachineLoad
         _before = now;
     }
 
-    private static double BusyOfOthersMs()
-    {
-        if (!File.Exists(Statistics))
-        {
-            return 0;
-        }
-
-        var parts = File.ReadLines(Statistics).First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1..];
-        var busy = parts.Take(Fields).Where((_, field) => field is not Idle and not Waiting)
-            .Sum(text => double.Parse(text, CultureInfo.InvariantCulture));
-        return (busy * 1000 / TicksPerSecond) - Environment.CpuUsage.TotalTime.TotalMilliseconds;
-    }
+    private static double BusyOfOthersMs() => MachineTime.Now() is { } now
+        ? (now.Busy * 1000.0 / MachineTime.TicksPerSecond) - Environment.CpuUsage.TotalTime.TotalMilliseconds
+        : 0;
 }

@@ -133,6 +133,18 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
         return _data[output].AsSpan(0, length);
     }
 
+    /// <summary>
+    /// Lets outputs go that are larger than those of a whole batch, before the request is kept to be used again.
+    /// </summary>
+    public void Shrink()
+    {
+        if (Rows > session.Options.MaxBatch)
+        {
+            Array.Fill(_data, []);
+            Array.Clear(_lengths);
+        }
+    }
+
     public void End(InferenceStatus status, string? reason = null, InferenceTiming timing = default)
     {
         Where = Stage.Ended;

@@ -324,6 +324,7 @@ internal sealed partial class LiveSession
         {
             if (_free.Count < Options.QueueCapacity + Options.MaxBatch)
             {
+                live.Shrink();
                 _free.Push(live);
             }
         }

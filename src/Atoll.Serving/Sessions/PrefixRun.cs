@@ -23,6 +23,8 @@ internal sealed class PrefixRun : IValueTaskSource<InferenceOutcome>
     private DeviceStream? _stream;
     private CancellationToken _cancellation;
     private InferenceOutcome _outcome;
+    private Exception? _failure;
+    private int _submitted;
     private int _next;
 
     public PrefixRun(PrefixSlots slots) => (_slots, _onPrefix, _onSuffix) = (slots, OnPrefix, OnSuffix);
@@ -32,6 +34,7 @@ internal sealed class PrefixRun : IValueTaskSource<InferenceOutcome>
     public ValueTask<InferenceOutcome> Start(ReplicaBatch batch, DeviceStream stream, CancellationToken cancellation)
     {
         _completion.Reset();
+        (_failure, _submitted, _next) = (null, 0, 0);
         (_batch, _stream, _cancellation) = (batch, stream, cancellation);
         _prefix = _slots.PrefixFor(batch.Rows);
         _awaited = _prefix.RunPrefixAsync(batch, stream, cancellation).GetAwaiter();
@@ -52,27 +55,28 @@ internal sealed class PrefixRun : IValueTaskSource<InferenceOutcome>
         try
         {
             _outcome = _awaited.GetResult();
-            if (_outcome.Status != InferenceStatus.Completed)
+            if (_outcome.Status == InferenceStatus.Completed)
             {
-                _completion.SetResult(_outcome);
-                return;
-            }
-
-            _slots.Divide(_batch!, _prefix!);
-            foreach (var suffix in _slots.Suffixes)
-            {
-                suffix.Submit(_stream!, _cancellation);
+                SubmitSuffixes();
             }
         }
         catch (Exception e)
         {
-            // Whoever awaits the batch gets it.
-            _completion.SetException(e);
-            return;
+            // Whoever awaits the batch gets it, when what was submitted before has ended.
+            _failure = e;
         }
 
-        _next = 0;
         AwaitSuffixes();
+    }
+
+    private void SubmitSuffixes()
+    {
+        _slots.Divide(_batch!, _prefix!);
+        foreach (var suffix in _slots.Suffixes)
+        {
+            suffix.Submit(_stream!, _cancellation);
+            _submitted++;
+        }
     }
 
     private void OnSuffix()
@@ -82,11 +86,11 @@ internal sealed class PrefixRun : IValueTaskSource<InferenceOutcome>
     }
 
     /// <summary>
-    /// All are awaited, whatever the first ones say: a slot is free only when its launch has ended.
+    /// All that were submitted are awaited, whatever the first ones say: a slot is free only when its launch has ended.
     /// </summary>
     private void AwaitSuffixes()
     {
-        while (_next < _slots.Suffixes.Length)
+        while (_next < _submitted)
         {
             _awaited = _slots.Suffixes[_next++].Ending.GetAwaiter();
             if (!_awaited.IsCompleted)
@@ -98,7 +102,14 @@ internal sealed class PrefixRun : IValueTaskSource<InferenceOutcome>
             Take();
         }
 
-        _completion.SetResult(_outcome);
+        if (_failure is { } failure)
+        {
+            _completion.SetException(failure);
+        }
+        else
+        {
+            _completion.SetResult(_outcome);
+        }
     }
 
     private void Take()

@@ -61,6 +61,27 @@ public sealed class LiveSessionTests
         Assert.Equal([new BatchCount(1, 2), new BatchCount(8, 1)], bench.Session.Counts.Batches);
     }
 
+    [Theory]
+    [InlineData(8, true)]
+    [InlineData(19, false)]
+    public async Task Room_for_outputs_is_kept_for_the_next_request_unless_it_is_of_more_than_a_batch(
+        int rows, bool isKept)
+    {
+        using var bench = new SessionBench(SessionBench.Options() with { MaxRows = 50 });
+        var device = bench.AddDevice();
+        var request = bench.InferAsync(2, rows);
+        for (var begun = 0; begun < rows; begun += 8)
+        {
+            device.EndOne();
+        }
+
+        var outputs = (await request).Outputs!;
+        Assert.NotEqual(0, outputs.Data(0).Length);
+        outputs.Dispose();
+
+        Assert.Equal(isKept, outputs.Data(0).Length > 0);
+    }
+
     [Fact]
     public async Task The_parts_of_a_request_end_with_the_first_that_fails()
     {

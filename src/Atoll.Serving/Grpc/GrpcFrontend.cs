@@ -29,8 +29,10 @@ internal sealed class GrpcFrontend : IAsyncDisposable
         var gate = new GrpcGate(parts.Access, parts.Requests);
         var services = new GrpcServices();
         new GrpcModelInformation(options, parts.Repository, parts.Readiness).Register(services);
-        new GrpcInference(new GrpcInferenceParts(parts.Repository, parts.SharedMemory, gate, parts.Clock))
-            .Register(services);
+        new GrpcInference(new GrpcInferenceParts(parts.Repository, parts.SharedMemory, gate, parts.Clock)
+        {
+            Logger = loggers.CreateLogger<GrpcInference>(),
+        }).Register(services);
         new GrpcSharedMemory(parts.SharedMemory).Register(services);
         new GrpcRepository(parts.Repository, parts.Catalog, parts.Changes).Register(services);
         new GrpcHealth(parts.Readiness).Register(services);

@@ -1,11 +1,16 @@
 using Atoll.Serving.Protobuf;
 using Atoll.Wire;
+using Microsoft.Extensions.Logging;
 
 namespace Atoll.Serving;
 
 /// <summary>What the calls that infer work on.</summary>
 internal sealed record GrpcInferenceParts(
-    ModelRepository Repository, SharedMemoryEndpoints SharedMemory, GrpcGate Gate, TimeProvider Clock);
+    ModelRepository Repository, SharedMemoryEndpoints SharedMemory, GrpcGate Gate, TimeProvider Clock)
+{
+    /// <summary>Gets what clients are not told.</summary>
+    public required ILogger Logger { get; init; }
+}
 
 /// <summary>The calls that infer: one request, or a stream of requests of which many run at once.</summary>
 internal sealed class GrpcInference(GrpcInferenceParts parts)

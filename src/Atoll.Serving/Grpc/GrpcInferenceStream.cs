@@ -1,5 +1,6 @@
 using Atoll.Serving.Protobuf;
 using Atoll.Wire;
+using Microsoft.Extensions.Logging;
 
 namespace Atoll.Serving;
 
@@ -7,7 +8,7 @@ namespace Atoll.Serving;
 /// One stream of requests. They begin in the order in which they came and answer as they end, some models more than
 /// once; one that fails is answered with its reason and the stream goes on.
 /// </summary>
-internal sealed class GrpcInferenceStream(
+internal sealed partial class GrpcInferenceStream(
     GrpcInferenceParts parts, GrpcResponseWriter<ModelStreamInferResponse> responses, GrpcCall call) : IDisposable
 {
     /// <summary>Requests of one stream in the server; the next is not read before one has been answered.</summary>
@@ -15,6 +16,9 @@ internal sealed class GrpcInferenceStream(
 
     /// <summary>Tells whether a response is the last of its request.</summary>
     private const string FinalParameter = "triton_final_response";
+
+    /// <summary>All that a client is told of a failure that is not its own.</summary>
+    private const string Failed = "the server failed at this request; its log says more";
 
     private readonly SemaphoreSlim _free = new(MostAtOnce);
     private readonly SemaphoreSlim _writing = new(1);
@@ -65,13 +69,21 @@ internal sealed class GrpcInferenceStream(
         catch (Exception e)
         {
             // The stream ends with it, after the other answers; whoever waits for this one is told at once.
-            _fault ??= e;
-            await TellAsync(message, $"internal error: {e.Message}");
+            var fault = call.Cancellation.IsCancellationRequested ? e : Log(message, e);
+            _fault ??= fault;
+            await TellAsync(message, Failed);
         }
         finally
         {
             _free.Release();
         }
+    }
+
+    /// <summary>Logs it at once, since the stream may last, and answers what the stream ends with.</summary>
+    private GrpcException Log(ModelInferRequest message, Exception exception)
+    {
+        LogFailed(parts.Logger, message.ModelName, exception);
+        return new GrpcException(GrpcStatus.Internal, Failed);
     }
 
     private async Task InferAsync(ModelInferRequest message)
@@ -126,4 +138,7 @@ internal sealed class GrpcInferenceStream(
         ModelVersion = message.ModelVersion,
         Id = message.Id,
     };
+
+    [LoggerMessage(EventId = 31, Level = LogLevel.Error, Message = "A request of a stream to model {Model} failed")]
+    private static partial void LogFailed(ILogger logger, string model, Exception exception);
 }

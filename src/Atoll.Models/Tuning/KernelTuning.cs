@@ -18,6 +18,9 @@ public sealed class KernelTuning
     /// <summary>Shapes that are kept; more are not measured.</summary>
     public const int EntriesMax = 4096;
 
+    /// <summary>What the slower form must take of the faster one's time for a measurement to count.</summary>
+    internal const double ClearRatio = 1.1;
+
     private const string Format = "atoll tuning 1";
     private const int FileBytesMax = 1 << 20;
 
@@ -37,7 +40,7 @@ public sealed class KernelTuning
         ArgumentNullException.ThrowIfNull(machine);
         (_path, Clock, _report) = (path, clock, report);
         _header = $"{Format}; {machine.ReplaceLineEndings(" ")}; {SimdSupport.Best}";
-        Read();
+        Load();
     }
 
     /// <summary>Time that a model may spend on measuring; 0 measures nothing. Default 50 ms.</summary>
@@ -66,16 +69,24 @@ public sealed class KernelTuning
         }
     }
 
-    /// <summary>Notes a measurement, unless the shape has one or too many are kept.</summary>
+    /// <summary>Notes a measurement, unless it is unclear, the shape has one or too many are kept.</summary>
     internal void Note(string shape, double directUs, double winogradUs)
     {
+        if (Math.Max(directUs, winogradUs) < ClearRatio * Math.Min(directUs, winogradUs))
+        {
+            // Whatever else ran meanwhile may have decided, and the choice would be kept for ever.
+            return;
+        }
+
         lock (_lock)
         {
             _isDirty |= _entries.Count < EntriesMax && _entries.TryAdd(shape, (directUs, winogradUs));
         }
     }
 
-    /// <summary>Writes the file anew if something was measured: under another name first, so none is half.</summary>
+    /// <summary>
+    /// Writes the file anew if something was measured, with what other processes have added meanwhile.
+    /// </summary>
     internal void Save()
     {
         lock (_lock)
@@ -86,12 +97,11 @@ public sealed class KernelTuning
             }
 
             _isDirty = false;
-            var unfinished = $"{_path}.{Environment.ProcessId}.unfinished";
             try
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(_path))!);
-                File.WriteAllText(unfinished, Text_NeedsLock());
-                File.Move(unfinished, _path, overwrite: true);
+                Merge_NeedsLock(_path);
+                Write(_path, Text_NeedsLock());
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -112,38 +122,97 @@ public sealed class KernelTuning
         return text.ToString();
     }
 
-    private void Read()
+    private void Load()
     {
-        if (_path is null || !File.Exists(_path))
+        if (_path is null)
         {
             return;
         }
 
         try
         {
-            if (new FileInfo(_path).Length > FileBytesMax)
-            {
-                throw new FormatException($"it has more than {FileBytesMax} bytes");
-            }
-
-            var lines = File.ReadAllLines(_path);
-            if (lines is not [var header, ..] || header != _header)
-            {
-                // Of another processor or version: measured anew.
-                return;
-            }
-
-            foreach (var line in lines.Skip(1).Take(EntriesMax))
-            {
-                var (shape, times) = Parse(line);
-                _entries[shape] = times;
-            }
+            Add_NeedsLock(Read(_path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {
-            _entries.Clear();
             _report($"the kernel choices in '{_path}' are ignored: {e.Message}");
         }
+    }
+
+    /// <summary>Takes up what another process has written since; what was measured here stays.</summary>
+    private void Merge_NeedsLock(string path)
+    {
+        try
+        {
+            Add_NeedsLock(Read(path));
+        }
+        catch (FormatException)
+        {
+            // Broken: it gives way.
+        }
+    }
+
+    private void Add_NeedsLock(List<(string Shape, (double DirectUs, double WinogradUs) Times)> read)
+    {
+        foreach (var (shape, times) in read)
+        {
+            if (_entries.Count < EntriesMax)
+            {
+                _entries.TryAdd(shape, times);
+            }
+        }
+    }
+
+    /// <summary>Under another name first, so that no reader finds half a file.</summary>
+    private static void Write(string path, string text)
+    {
+        var unfinished = $"{path}.{Environment.ProcessId}.unfinished";
+
+        // A process of the same number may have been stopped here before; a link goes, not what it points to.
+        File.Delete(unfinished);
+        var created = new FileStream(unfinished, FileMode.CreateNew, FileAccess.Write);
+        try
+        {
+            using (created)
+            {
+                created.Write(Encoding.UTF8.GetBytes(text));
+            }
+
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(unfinished);
+            throw;
+        }
+    }
+
+    /// <exception cref="FormatException">The file is broken.</exception>
+    /// <exception cref="IOException">It cannot be read, or is a link.</exception>
+    private List<(string Shape, (double DirectUs, double WinogradUs) Times)> Read(string path)
+    {
+        var file = new FileInfo(path);
+        if (file.LinkTarget is not null)
+        {
+            throw new IOException($"'{path}' is a symbolic link");
+        }
+
+        if (!file.Exists)
+        {
+            return [];
+        }
+
+        if (file.Length > FileBytesMax)
+        {
+            throw new FormatException($"it has more than {FileBytesMax} bytes");
+        }
+
+        var lines = File.ReadAllLines(path);
+
+        // Of another processor or version: measured anew.
+        return lines is [var header, ..] && header == _header
+            ? [.. lines.Skip(1).Take(EntriesMax).Select(Parse)]
+            : [];
     }
 
     private static (string Shape, (double DirectUs, double WinogradUs) Times) Parse(string line) =>

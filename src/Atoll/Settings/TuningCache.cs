@@ -25,18 +25,38 @@ internal static class TuningCache
             return null;
         }
 
-        var folder = settings.TuningCache == Auto ? UserFolder : settings.TuningCache;
+        var folder = settings.TuningCache == Auto ? UserFolder(report) : settings.TuningCache;
         var machine = $"{MachineInfo.Processor}; atoll {VersionCommand.Read().Version}";
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(machine)))[..16];
-        return new KernelTuning(Path.Combine(folder, $"kernels-{hash}.tuning"), machine, TimeProvider.System, report)
+        var path = folder is null ? null : Path.Combine(folder, $"kernels-{hash}.tuning");
+        return new KernelTuning(path, machine, TimeProvider.System, report)
         {
             Budget = TimeSpan.FromMilliseconds(settings.TuningBudgetMs),
         };
     }
 
-    private static string UserFolder => Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
-            ? cache
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
-        "atoll");
+    /// <summary>The folder in the user's cache folder; null where the user has none.</summary>
+    internal static string? FolderOf(string? cache, string home)
+    {
+        // A relative one would lie wherever the server happens to be started.
+        if (Path.IsPathFullyQualified(cache ?? ""))
+        {
+            return Path.Combine(cache!, "atoll");
+        }
+
+        return Path.IsPathFullyQualified(home) ? Path.Combine(home, ".cache", "atoll") : null;
+    }
+
+    private static string? UserFolder(Action<string> report)
+    {
+        var folder = FolderOf(
+            Environment.GetEnvironmentVariable("XDG_CACHE_HOME"),
+            Environment.GetFolderPath(Environment.SpecialFolder.UserProfile));
+        if (folder is null)
+        {
+            report("kernel choices are not kept: neither XDG_CACHE_HOME nor the user's home is an absolute folder");
+        }
+
+        return folder;
+    }
 }

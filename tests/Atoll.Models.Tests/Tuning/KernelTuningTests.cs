@@ -124,25 +124,104 @@ public sealed class KernelTuningTests : IDisposable
     }
 
     [Fact]
+    public void Processes_beside_each_other_keep_what_both_measured()
+    {
+        var (first, second) = (Open(), Open());
+        first.Note("conv a", 10, 5);
+        first.Note("conv b", 10, 5);
+        first.Save();
+        second.Note("conv b", 5, 10);
+        second.Note("conv c", 5, 10);
+        second.Save();
+
+        var third = Open();
+
+        Assert.Equal(3, third.Count);
+        Assert.True(third.PrefersWinograd("conv a"));
+        Assert.False(third.PrefersWinograd("conv b"));
+        Assert.Empty(_reports);
+    }
+
+    [Fact]
+    public void A_file_that_is_a_link_is_neither_read_nor_replaced()
+    {
+        var target = Path.Combine(_folder.FullName, "target");
+        File.WriteAllText(target, "precious");
+        Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
+        File.CreateSymbolicLink(FilePath, target);
+
+        var tuning = Open();
+        tuning.Note("conv a", 10, 5);
+        tuning.Save();
+
+        Assert.All(_reports, report => Assert.Contains("symbolic link", report));
+        Assert.Equal(2, _reports.Count);
+        Assert.Equal("precious", File.ReadAllText(target));
+        Assert.Equal(target, new FileInfo(FilePath).LinkTarget);
+    }
+
+    [Fact]
+    public void What_a_stopped_process_left_behind_gives_way_and_a_link_there_is_not_followed()
+    {
+        var target = Path.Combine(_folder.FullName, "target");
+        File.WriteAllText(target, "precious");
+        Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
+        File.CreateSymbolicLink($"{FilePath}.{Environment.ProcessId}.unfinished", target);
+
+        var tuning = Open();
+        tuning.Note("conv a", 10, 5);
+        tuning.Save();
+
+        Assert.Empty(_reports);
+        Assert.Equal("precious", File.ReadAllText(target));
+        Assert.Equal(1, Open().Count);
+        Assert.Equal(FilePath, Assert.Single(Directory.GetFiles(Path.GetDirectoryName(FilePath)!)));
+    }
+
+    [Theory]
+    [InlineData(100, 95)]
+    [InlineData(95, 100)]
+    public void A_choice_within_the_noise_is_not_kept(int directUs, int winogradUs)
+    {
+        using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
+        var clock = new MeasuringClock(directUs, winogradUs);
+        var tuning = Open(budget: TimeSpan.FromSeconds(10), clock: clock);
+
+        var measured = Run(device, Network(), tuning);
+
+        Assert.Equal(MeasuringClock.Readings, clock.Read);
+        Assert.Equal(0, tuning.Count);
+        Assert.False(File.Exists(FilePath));
+        Assert.Equal(Run(device, Network(), null), measured);
+    }
+
+    [Fact]
     public void A_shape_that_is_not_known_is_measured_once_within_the_budget()
     {
         var graph = Network();
         using var device = new CpuDevice(new CpuDeviceOptions { Units = 1 });
-        var tuning = Open(budget: TimeSpan.FromSeconds(10));
+        var budget = TimeSpan.FromSeconds(10);
+        var clock = new MeasuringClock(directUs: 100, winogradUs: 50);
+        var tuning = Open(budget: budget, clock: clock);
 
         var first = Run(device, graph, tuning);
+        Assert.Equal(MeasuringClock.Readings, clock.Read);
         Assert.Equal(1, tuning.Count);
         Assert.True(File.Exists(FilePath));
         Assert.Equal(0, device.MemoryInUseBytes);
-        Assert.Equal(first, Run(device, graph, Open()));
+        Assert.Equal(first, Run(device, graph, tuning));
+        Assert.Equal(first, Run(device, graph, Open(budget: budget, clock: clock)));
+        Assert.Equal(MeasuringClock.Readings, clock.Read);
 
-        var other = Open("new machine", TimeSpan.Zero);
+        var other = Open("new machine", TimeSpan.Zero, clock);
         Run(device, graph, other);
         Assert.Equal(0, other.Count);
+        Assert.Equal(MeasuringClock.Readings, clock.Read);
     }
 
-    private KernelTuning Open(string machine = "this processor", TimeSpan? budget = null) =>
-        new(FilePath, machine, TimeProvider.System, _reports.Add)
+    private KernelTuning Open(
+        string machine = "this processor", TimeSpan? budget = null, TimeProvider? clock = null) =>
+        new(FilePath, machine, clock ?? TimeProvider.System, _reports.Add)
         {
             Budget = budget ?? TimeSpan.Zero,
         };
@@ -175,5 +254,29 @@ public sealed class KernelTuningTests : IDisposable
         Assert.Equal(SubmitResult.Accepted, stream.Submit(launch));
         Assert.Equal(LaunchStatus.Completed, launch.Wait());
         return instance.Output(0).AsSpan<float>().ToArray();
+    }
+
+    /// <summary>Read around each run of a form, the direct one first, in turns: says what each is to take.</summary>
+    private sealed class MeasuringClock(int directUs, int winogradUs) : TimeProvider
+    {
+        /// <summary>Of one measurement: two around each of four runs of both forms, and two around all.</summary>
+        public const int Readings = (2 * 2 * 4) + 2;
+
+        private long _us;
+
+        public int Read { get; private set; }
+
+        public override long TimestampFrequency => 1_000_000;
+
+        public override long GetTimestamp()
+        {
+            _us += (Read++ % Readings % 4) switch
+            {
+                2 => directUs,
+                0 => winogradUs,
+                _ => 0,
+            };
+            return _us;
+        }
     }
 }

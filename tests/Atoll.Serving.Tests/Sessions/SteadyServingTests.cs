@@ -17,8 +17,10 @@ public sealed class SteadyServingTests(ITestOutputHelper output) : IDisposable
     private const int WarmUp = 1000;
     private const int Requests = 1000;
 
-    // The test host's own threads (timers, console) may allocate now and then, but not in every round.
+    // Other threads (the pool's, the test host's) allocate now and then, so the quietest of some rounds counts; even a
+    // single object for every twenty requests would come to more than this.
     private const int Rounds = 5;
+    private const int BytesMax = Requests;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("atoll-steady-");
 
@@ -75,7 +77,7 @@ public sealed class SteadyServingTests(ITestOutputHelper output) : IDisposable
         await Task.Run(() => RunAsync(infer, allocated));
 
         output.WriteLine($"rounds of {Requests} requests allocated {string.Join(", ", allocated)} bytes");
-        Assert.Equal(0, allocated.Min());
+        Assert.InRange(allocated.Min(), 0, BytesMax);
     }
 
     private static async Task RunAsync(Func<ValueTask<InferenceOutcome>> infer, long[] allocated)

@@ -49,6 +49,11 @@ install_peers() {
   done
 }
 
+fail() {
+  echo "$1: counted as one failure"
+  failures+=("$1")
+}
+
 # Prints one attribute of the <assembly> element of an xunit report, 0 when absent.
 attribute() {
   local value
@@ -57,22 +62,25 @@ attribute() {
 }
 
 passed=0 failed=0 skipped=0
+failures=() # told again at the end, where whoever sees only the last lines looks
 run_project() {
-  local name=$1 report=$results/$1.xml code
+  local name=$1 report=$results/$1.xml log=$results/$1.log code line
   echo "== $name"
   rm -f "$report"
-  timeout --kill-after=10 "${ATOLL_TEST_LIMIT:-1200}" "artifacts/bin/$name/release/$name" --report-xunit \
-    --report-xunit-filename "$name.xml" --results-directory "$results" --no-progress --no-ansi </dev/null |
-    grep -v '^skipped '
+  timeout --kill-after=10 "$limit" "artifacts/bin/$name/release/$name" --report-xunit \
+    --report-xunit-filename "$name.xml" --results-directory "$results" --no-progress --no-ansi \
+    --long-running 60 --xunit-diagnostics on </dev/null | grep -v '^skipped ' | tee "$log"
   code=${PIPESTATUS[0]}
   if [ ! -s "$report" ]; then
-    echo "$name ended with exit code $code and left no report: counted as one failure"
+    fail "$name ended with exit code $code and left no report (limit $limit s, setting ATOLL_TEST_LIMIT)"
     failed=$((failed + 1))
+    while read -r line; do failures+=("$line"); done < <(grep '^.Long Running Test' "$log" | tail -n 4)
     return
   fi
+  while read -r line; do failures+=("$line"); done < <(grep -A 4 '^failed ' "$log")
   local bad=$(($(attribute "$report" failed) + $(attribute "$report" errors)))
   if [ "$code" != 0 ] && [ "$bad" = 0 ]; then
-    echo "$name ended with exit code $code though no test failed: counted as one failure"
+    fail "$name ended with exit code $code though no test failed"
     bad=1
   fi
   passed=$((passed + $(attribute "$report" passed)))
@@ -84,18 +92,21 @@ report_and_exit() {
   cat "$results"/*.xml 2>/dev/null | sed 's|</reason>|&\n|g' | grep -o '<reason>.*</reason>' |
     sed -e 's/<!\[CDATA\[//' -e 's/\]\]>//' -e 's/<[^>]*>//g' | sort | uniq -c |
     while read -r count reason; do echo "skipped $count: $reason"; done
+  [ "${#failures[@]}" = 0 ] || printf 'not passed: %s\n' "${failures[@]}"
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
   exit
 }
 
 results=$PWD/artifacts/test-results
+# A suite that takes this many seconds hangs.
+limit=${ATOLL_TEST_LIMIT:-$([ -n "${ATOLL_LONG:-}" ] && echo 3600 || echo 600)}
 rm -rf "$results"
 mkdir -p "$results"
 install_peers
 
 if ! dotnet build Atoll.slnx -c Release -v q -clp:NoSummary </dev/null; then
-  echo "the build failed: counted as one failure"
+  fail "the build failed"
   failed=1
   report_and_exit
 fi
@@ -108,7 +119,7 @@ echo "== packages"
 if dotnet pack Atoll.slnx -c Release --no-build -v q -clp:NoSummary </dev/null; then
   passed=$((passed + 1))
 else
-  echo "packing the libraries failed or warned: counted as one failure"
+  fail "packing the libraries failed or warned"
   failed=$((failed + 1))
 fi
 report_and_exit

@@ -26,9 +26,10 @@ public abstract class DeviceConformance
         var ended = new List<(int Stream, int Launch)>();
         var launches = new List<Launch>();
         var random = new Random(3);
+        using var told = new CountdownEvent(60);
         var streams = Enumerable.Range(0, 3).Select(i =>
             device.CreateStream(new() { Class = i == 0 ? WorkClass.RealTime : WorkClass.BestEffort })).ToArray();
-        for (var i = 0; i < 60; i++)
+        for (var i = 0; i < told.InitialCount; i++)
         {
             var (stream, index) = (random.Next(3), i);
             launches.Add(new Launch(device.Load("p", [new CountingKernel("k", random.Next(1, 9), 3)])));
@@ -38,11 +39,14 @@ public abstract class DeviceConformance
                 {
                     ended.Add((stream, index));
                 }
+
+                told.Signal();
             };
             Assert.Equal(SubmitResult.Accepted, streams[stream].Submit(launches[i]));
         }
 
         launches.ForEach(AssertCompletes);
+        Assert.True(told.Wait(Patience), "a launch ended that was not told");
         foreach (var stream in ended.GroupBy(e => e.Stream))
         {
             Assert.Equal(stream.Select(e => e.Launch).Order(), stream.Select(e => e.Launch));

@@ -57,6 +57,9 @@ internal sealed class ComputeUnit : IDisposable
 
     public UnitTimeline Timeline { get; }
 
+    /// <summary>The system's id of the unit's thread; 0 until it runs.</summary>
+    public int SystemThread => Volatile.Read(ref _systemThread);
+
     public long RealTimeTicks { get; private set; }
 
     public long BestEffortTicks { get; private set; }
@@ -80,7 +83,7 @@ internal sealed class ComputeUnit : IDisposable
     /// </summary>
     public void Boost()
     {
-        var thread = Volatile.Read(ref _systemThread);
+        var thread = SystemThread;
         if (thread != 0)
         {
             // Marked before, as the raised unit may displace this very thread; and after, as it may step back in

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Atoll.Devices.Tests;
 
@@ -15,7 +14,7 @@ public sealed partial class ComputeUnitTests
         Assert.SkipUnless(device.Rights == SchedulingRights.Full, "no right to raise threads (CAP_SYS_NICE)");
         var unit = new ComputeUnit(device, index: 1, ThreadScheduling.AllowedCpus()[0]);
         unit.Start();
-        var thread = ThreadOf(device, unit);
+        var thread = ThreadOf(unit);
 
         unit.Boost();
         Assert.Equal(PolicyFifo, PolicyOf(thread));
@@ -32,16 +31,11 @@ public sealed partial class ComputeUnitTests
         unit.Dispose();
     }
 
-    /// <summary>The system's id of the unit's thread: runs two blocks that need both units at once.</summary>
-    private static int ThreadOf(CpuDevice device, ComputeUnit unit)
+    /// <summary>The system's id of the unit's thread, once it runs.</summary>
+    private static int ThreadOf(ComputeUnit unit)
     {
-        var meeting = new MeetingKernel(units: 2);
-        using var stream = device.CreateStream(new StreamOptions { Class = WorkClass.BestEffort });
-        var launch = new Launch(device.Load("meeting", [meeting]));
-        Assert.Equal(SubmitResult.Accepted, stream.Submit(launch));
-        unit.TryWake();
-        Assert.Equal(LaunchStatus.Completed, launch.Wait());
-        return meeting.Threads[$"atoll-unit-{unit.Index}"];
+        Assert.True(SpinWait.SpinUntil(() => unit.SystemThread != 0, TimeSpan.FromSeconds(60)), "no unit came to run");
+        return unit.SystemThread;
     }
 
     [LibraryImport("libc", EntryPoint = "sched_getscheduler")]
@@ -49,25 +43,4 @@ public sealed partial class ComputeUnitTests
 
     [LibraryImport("libc", EntryPoint = "sched_setscheduler")]
     private static partial int SetPolicy(int thread, int policy, ref int priority);
-
-    private sealed class MeetingKernel(int units) : CpuKernel("meeting", units, [])
-    {
-        private int _awaited = units;
-
-        public Dictionary<string, int> Threads { get; } = [];
-
-        public override void RunBlock(int block, BlockContext context)
-        {
-            lock (Threads)
-            {
-                Threads[Thread.CurrentThread.Name!] = ThreadScheduling.CurrentThread;
-            }
-
-            Interlocked.Decrement(ref _awaited);
-            while (Volatile.Read(ref _awaited) > 0)
-            {
-                X86Base.Pause();
-            }
-        }
-    }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Atoll.Devices.Conformance;
 
 /// <summary>What every device promises, through the public contract alone. Derive once per device.</summary>
@@ -23,7 +25,7 @@ public abstract class DeviceConformance
     public void Launches_of_a_stream_complete_in_order(ShareMode mode)
     {
         using var device = Create(mode);
-        var ended = new List<(int Stream, int Launch)>();
+        var ended = new ConcurrentQueue<(int Stream, int Launch)>();
         var launches = new List<Launch>();
         var random = new Random(3);
         using var told = new CountdownEvent(60);
@@ -35,11 +37,7 @@ public abstract class DeviceConformance
             launches.Add(new Launch(device.Load("p", [new CountingKernel("k", random.Next(1, 9), 3)])));
             launches[i].OnEnded = _ =>
             {
-                lock (ended)
-                {
-                    ended.Add((stream, index));
-                }
-
+                ended.Enqueue((stream, index));
                 told.Signal();
             };
             Assert.Equal(SubmitResult.Accepted, streams[stream].Submit(launches[i]));

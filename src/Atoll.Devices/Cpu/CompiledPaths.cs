@@ -15,6 +15,7 @@ internal static class CompiledPaths
     [
         typeof(ComputeUnit), typeof(CpuStream), typeof(CpuDevice), typeof(UnitContext), typeof(ThreadParking),
             typeof(UnitCalls),
+        typeof(DeviceStreams), typeof(StreamQueues), typeof(Eviction),
         typeof(ClaimWord), typeof(DeviceQueue), typeof(LeftBlocks), typeof(RealTimeGate), typeof(Launch),
             typeof(LatencyHistogram),
         typeof(PreemptionStatistics), typeof(UnitTimeline), typeof(ThreadScheduling), typeof(PaddingGuard),

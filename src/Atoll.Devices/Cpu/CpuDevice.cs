@@ -16,7 +16,7 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Units burn power while they wait for what a hint announced.</summary>
     private static readonly TimeSpan HintMax = TimeSpan.FromSeconds(1);
 
-    private readonly Lock _streamsLock = new();
+    private readonly DeviceStreams _streams = new();
     private readonly ComputeUnit[] _units;
 
     // Room for one line of 128 bytes. Left to the collector: who submits, cancels or disposes a stream may touch the
@@ -26,13 +26,12 @@ public sealed unsafe class CpuDevice : Device
     private readonly long _clockFrequency;
     private readonly RealTimeGate _gate;
     private readonly UnitCalls _calls;
-    private volatile CpuStream[] _streams = [];
+    private readonly Eviction _eviction;
     private volatile ShareMode _mode;
     private volatile IPolicy _policy;
     private volatile bool _isStopping;
     private bool _isDisposed;
     private long _sequence;
-    private int _nextStreamId;
     private long _awakeUntil;
 
     /// <exception cref="DeviceException">More units than CPUs, or another setting out of its range.</exception>
@@ -42,15 +41,8 @@ public sealed unsafe class CpuDevice : Device
         Clock = options.Clock;
         _clockFrequency = Clock.TimestampFrequency;
         _signal = (long*)(((nint)Unsafe.AsPointer(ref _signalMemory[0]) + 127) & ~(nint)127);
-        var cpus = CpusFor(options);
-        Units = options.Units == 0 ? cpus.Count : options.Units;
-        if (Units < 1 || Units > cpus.Count)
-        {
-            throw new DeviceException(DeviceError.InvalidSetting,
-                $"{Units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting " +
-                    $"device.name, cpu:N)");
-        }
-
+        var cpus = options.UnitCpus();
+        Units = cpus.Count;
         if (options.DeviceQueueCapacity < 1)
         {
             throw new DeviceException(
@@ -62,8 +54,9 @@ public sealed unsafe class CpuDevice : Device
         _policy = PolicyFor(options.Mode);
         Rights = options.Rights ?? ThreadScheduling.Probe();
         CompiledPaths.Prepare();
-        _units = [.. Enumerable.Range(0, Units).Select(i => new ComputeUnit(this, i, cpus[cpus.Count - Units + i]))];
+        _units = [.. Enumerable.Range(0, Units).Select(i => new ComputeUnit(this, i, cpus[i]))];
         _calls = new UnitCalls(this, _units);
+        _eviction = new Eviction(this, _units);
         _gate = new RealTimeGate(Units);
         Array.ForEach(_units, unit => unit.Start());
     }
@@ -110,7 +103,7 @@ public sealed unsafe class CpuDevice : Device
 
     internal long* SignalWord => _signal;
 
-    internal CpuStream[] Streams => _streams;
+    internal CpuStream[] Streams => _streams.All;
 
     internal bool IsStopping => _isStopping;
 
@@ -120,13 +113,13 @@ public sealed unsafe class CpuDevice : Device
 
     /// <summary>Real-time launches wait or run, and not all of them are suspended.</summary>
     internal bool HasRealTime => _gate.HasLaunch && !_isStopping &&
-        (SuspendedClients == 0 || !IsAllRealTimeSuspended());
+        (SuspendedClients == 0 || !_streams.IsAllRealTimeSuspended);
 
     internal bool HasSeveralRealTime => _gate.HasSeveral;
 
-    internal bool HasBestEffort => HasReady(WorkClass.BestEffort);
+    internal bool HasBestEffort => _streams.HasReady(WorkClass.BestEffort);
 
-    internal bool HasWork => HasReady(null) || (Preempts && WantsUnit);
+    internal bool HasWork => _streams.HasReady(null) || (Preempts && WantsUnit);
 
     /// <summary>A unit at its top level should serve real-time work.</summary>
     internal bool WantsUnit => HasRealTime && (Mode != ShareMode.ResetPadding || _gate.IsShort || !HasBestEffort);
@@ -134,13 +127,8 @@ public sealed unsafe class CpuDevice : Device
     public override DeviceStream CreateStream(StreamOptions options)
     {
         StreamChecks.Check(this, options);
-        lock (_streamsLock)
-        {
-            ObjectDisposedException.ThrowIf(_isStopping, this);
-            var stream = new CpuStream(this, _nextStreamId++, options.Client ?? DefaultClient, options);
-            _streams = [.. _streams, stream];
-            return stream;
-        }
+        ObjectDisposedException.ThrowIf(_isStopping, this);
+        return _streams.Add(id => new CpuStream(this, id, options.Client ?? DefaultClient, options));
     }
 
     /// <inheritdoc/>
@@ -159,16 +147,13 @@ public sealed unsafe class CpuDevice : Device
     /// <exception cref="InvalidOperationException">Launches wait or run.</exception>
     public void SwitchMode(ShareMode mode)
     {
-        lock (_streamsLock)
+        if (_streams.All.Any(stream => stream.Depth > 0))
         {
-            if (_streams.Any(stream => stream.Depth > 0))
-            {
-                throw new InvalidOperationException("the share mode can change only while no launch waits or runs");
-            }
-
-            _policy = PolicyFor(mode);
-            _mode = mode;
+            throw new InvalidOperationException("the share mode can change only while no launch waits or runs");
         }
+
+        _policy = PolicyFor(mode);
+        _mode = mode;
     }
 
     internal override void Signal()
@@ -219,31 +204,11 @@ public sealed unsafe class CpuDevice : Device
     internal bool Admits(CpuStream stream, Launch launch, long now)
     {
         Span<StreamView> views = stackalloc StreamView[64];
-        var count = 0;
-        foreach (var other in _streams)
-        {
-            if (count < views.Length && other.Class == stream.Class && other.Depth > 0)
-            {
-                other.Describe(ref views[count++]);
-            }
-        }
-
+        var count = _streams.DescribeRivals(stream.Class, views);
         return Policy.Admits(launch.Deadline, launch.Program.ExpectedTicks, views[..count], Units, now);
     }
 
-    internal double LeastServiceOf(CpuStream asking)
-    {
-        var least = double.PositiveInfinity;
-        foreach (var other in _streams)
-        {
-            if (!ReferenceEquals(other, asking) && other.Depth > 0)
-            {
-                least = Math.Min(least, other.VirtualTime);
-            }
-        }
-
-        return double.IsPositiveInfinity(least) ? 0 : least;
-    }
+    internal double LeastServiceOf(CpuStream asking) => _streams.LeastServiceOf(asking);
 
     /// <summary>
     /// Calls the units that are awake for a real-time launch that is about to be queued; it counts from now on, so that
@@ -343,7 +308,7 @@ public sealed unsafe class CpuDevice : Device
         _gate.Join();
         if (_gate.TryBeginClearing())
         {
-            ClearTheWay(unit);
+            _eviction.ClearTheWay(unit);
             _gate.SetClear();
         }
         else if (Mode is ShareMode.Wait or ShareMode.ResetLeave)
@@ -378,12 +343,9 @@ public sealed unsafe class CpuDevice : Device
 
     internal void Remove(CpuStream stream)
     {
-        lock (_streamsLock)
+        if (stream.Depth == 0)
         {
-            if (stream.Depth == 0)
-            {
-                _streams = [.. _streams.Where(s => !ReferenceEquals(s, stream))];
-            }
+            _streams.Remove(stream);
         }
     }
 
@@ -407,7 +369,7 @@ public sealed unsafe class CpuDevice : Device
         _isStopping = true;
         Signal();
         Array.ForEach(_units, unit => unit.Join());
-        foreach (var stream in _streams)
+        foreach (var stream in _streams.All)
         {
             stream.Abandon(Now);
         }
@@ -416,98 +378,10 @@ public sealed unsafe class CpuDevice : Device
         base.Dispose(disposing);
     }
 
-    private static IReadOnlyList<int> CpusFor(CpuDeviceOptions options)
-    {
-        var allowed = ThreadScheduling.AllowedCpus();
-        if (options.Cpus is not { } cpus)
-        {
-            return allowed;
-        }
-
-        return cpus.Count > 0 && cpus.All(allowed.Contains) && cpus.Distinct().Count() == cpus.Count
-            ? cpus
-            : throw new DeviceException(DeviceError.InvalidSetting,
-                $"device '{options.Name}' is to run on CPUs {string.Join(',', cpus)}: the process may use " +
-                $"{string.Join(',', allowed)}, each once (setting device.cores)");
-    }
-
     private IPolicy PolicyFor(ShareMode mode) => mode switch
     {
         ShareMode.Sequential => new SequentialPolicy(),
         ShareMode.MultiStream => new MultiStreamPolicy(),
         _ => Options.Policy ?? new PriorityPolicy(Clock),
     };
-
-    private void ClearTheWay(ComputeUnit unit)
-    {
-        long held = 0;
-        var isBusy = false;
-        foreach (var stream in _streams)
-        {
-            if (stream.Class == WorkClass.BestEffort && stream.IsActive)
-            {
-                isBusy = true;
-                held += stream.QueuedKernels;
-            }
-        }
-
-        if (!isBusy)
-        {
-            return;
-        }
-
-        Interlocked.Increment(ref Statistics.PreemptionCount);
-        if (Mode is ShareMode.Wait or ShareMode.ResetLeave)
-        {
-            EvictAll(unit);
-        }
-
-        Interlocked.Add(ref Statistics.DroppedCount, held);
-    }
-
-    private void EvictAll(ComputeUnit unit)
-    {
-        var isWait = Mode == ShareMode.Wait;
-        foreach (var other in _units)
-        {
-            while (isWait && !ReferenceEquals(other, unit) && other.IsInBestEffortBlock)
-            {
-                Thread.SpinWait(1);
-            }
-        }
-
-        foreach (var stream in _streams)
-        {
-            if (stream.Class == WorkClass.BestEffort)
-            {
-                Interlocked.Add(ref Statistics.EvictedCount, stream.Evict(fetchEach: isWait));
-            }
-        }
-    }
-
-    private bool HasReady(WorkClass? only)
-    {
-        foreach (var stream in _streams)
-        {
-            if ((only is null || stream.Class == only) && stream.IsReady)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private bool IsAllRealTimeSuspended()
-    {
-        foreach (var stream in _streams)
-        {
-            if (stream.Class == WorkClass.RealTime && stream.Depth > 0 && stream.MayAdvance)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
 }

@@ -48,4 +48,34 @@ public sealed record CpuDeviceOptions
     public SchedulingRights? Rights { get; init; }
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>The CPU that each unit is pinned to.</summary>
+    /// <exception cref="DeviceException">
+    /// More units than CPUs, no unit, or a CPU that the process may not use.
+    /// </exception>
+    internal IReadOnlyList<int> UnitCpus()
+    {
+        var cpus = CheckedCpus();
+        var units = Units == 0 ? cpus.Count : Units;
+        return units >= 1 && units <= cpus.Count
+            ? [.. cpus.Skip(cpus.Count - units)]
+            : throw new DeviceException(DeviceError.InvalidSetting,
+                $"{units} compute units asked for: 1 to {cpus.Count} are possible, one per CPU (setting device.name, " +
+                "cpu:N)");
+    }
+
+    private IReadOnlyList<int> CheckedCpus()
+    {
+        var allowed = ThreadScheduling.AllowedCpus();
+        if (Cpus is not { } cpus)
+        {
+            return allowed;
+        }
+
+        return cpus.Count > 0 && cpus.All(allowed.Contains) && cpus.Distinct().Count() == cpus.Count
+            ? cpus
+            : throw new DeviceException(DeviceError.InvalidSetting,
+                $"device '{Name}' is to run on CPUs {string.Join(',', cpus)}: the process may use " +
+                $"{string.Join(',', allowed)}, each once (setting device.cores)");
+    }
 }

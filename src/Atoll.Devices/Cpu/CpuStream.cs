@@ -14,23 +14,15 @@ internal sealed class CpuStream : DeviceStream
     private const int Running = 2;
 
     private readonly CpuDevice _device;
-    private readonly Launch[] _host;
-    private readonly Lock _submit = new();
-    private readonly DeviceQueue _queue;
+    private readonly StreamQueues _queues;
     private readonly KernelFront[] _fronts = [new(), new()];
     private readonly LeftBlocks _left;
-    private long _head;
-    private long _tail;
-    private long _forward;
-    private int _forwardKernel;
     private long _generation;
     private long _claim = ClaimWord.Empty;
     private int _done;
     private int _phase = Idle;
-    private long _queuedKernels;
     private long _serviceTicks;
     private long _servedAt;
-    private int _queueOwner;
     private volatile bool _isClosed;
 
     public CpuStream(CpuDevice device, int id, DeviceClient client, StreamOptions options)
@@ -38,17 +30,17 @@ internal sealed class CpuStream : DeviceStream
     {
         _device = device;
         Id = id;
-        _host = new Launch[options.QueueCapacity];
-        _queue = new DeviceQueue(Math.Max(CpuDevice.WaitQueueCapacity, device.DeviceQueueCapacity));
+        _queues = new StreamQueues(options.QueueCapacity,
+            Math.Max(CpuDevice.WaitQueueCapacity, device.DeviceQueueCapacity));
         _left = new LeftBlocks(device.Units);
     }
 
     public int Id { get; }
 
-    public override int Depth => (int)(Volatile.Read(ref _tail) - Volatile.Read(ref _head));
+    public override int Depth => _queues.Depth;
 
     /// <summary>Kernels in the host queue that were not forwarded yet.</summary>
-    public long QueuedKernels => Math.Max(0, Interlocked.Read(ref _queuedKernels));
+    public long QueuedKernels => _queues.WaitingKernels;
 
     /// <summary>A launch is on the device, whether or not a block can be claimed right now.</summary>
     public bool IsActive => Volatile.Read(ref _phase) != Idle || Depth > 0;
@@ -84,7 +76,7 @@ internal sealed class CpuStream : DeviceStream
     /// <summary>The client is not suspended, or the launch at the head only has to be ended as cancelled.</summary>
     public bool MayAdvance => !Client.IsSuspended || HeadIsVoid;
 
-    private bool HeadIsVoid => Depth > 0 && _host[_head % _host.Length] is { CancelRequested: true };
+    private bool HeadIsVoid => Depth > 0 && _queues.Head is { CancelRequested: true };
 
     public override SubmitResult Submit(Launch launch)
     {
@@ -115,16 +107,7 @@ internal sealed class CpuStream : DeviceStream
     /// <inheritdoc/>
     public override int CancelAll()
     {
-        var told = 0;
-        lock (_submit)
-        {
-            for (var index = Volatile.Read(ref _head); index < _tail; index++)
-            {
-                _host[index % _host.Length].CancelRequested = true;
-                told++;
-            }
-        }
-
+        var told = _queues.CancelAll();
         _device.Signal();
         return told;
     }
@@ -136,7 +119,7 @@ internal sealed class CpuStream : DeviceStream
         view.Weight = Options.Weight;
         view.VirtualTime = VirtualTime;
         view.InProgress = Volatile.Read(ref _phase) != Idle;
-        if (_host[Volatile.Read(ref _head) % _host.Length] is { } head)
+        if (_queues.Head is { } head)
         {
             view.Deadline = head.Deadline;
             view.Sequence = head.Sequence;
@@ -199,55 +182,11 @@ internal sealed class CpuStream : DeviceStream
         Volatile.Write(ref _servedAt, now);
     }
 
-    /// <summary>
-    /// Takes the device queue's kernels back to the host queue. Under wait-based preemption each is first fetched and
-    /// its blocks claimed only to exit, as on a device whose queue cannot be edited. Returns how many kernels came
-    /// back.
-    /// </summary>
-    public int Evict(bool fetchEach)
-    {
-        if (Interlocked.CompareExchange(ref _queueOwner, 1, 0) != 0)
-        {
-            return 0;
-        }
-
-        var evicted = _queue.Count;
-        if (evicted > 0)
-        {
-            var first = _queue.Peek();
-            while (_queue.Count > 0)
-            {
-                var kernel = _queue.Pop();
-                if (fetchEach)
-                {
-                    ClaimWord.Exhaust(kernel.Launch.Program.Kernels[kernel.KernelIndex].Blocks);
-                }
-            }
-
-            (_forward, _forwardKernel) = (first.HostIndex, first.KernelIndex);
-            Interlocked.Add(ref _queuedKernels, evicted);
-        }
-
-        Volatile.Write(ref _queueOwner, 0);
-        return evicted;
-    }
+    /// <inheritdoc cref="StreamQueues.Evict"/>
+    public int Evict(bool fetchEach) => _queues.Evict(fetchEach);
 
     /// <summary>Ends everything as cancelled; the units have stopped.</summary>
-    public void Abandon(long now)
-    {
-        lock (_submit)
-        {
-            while (_head < _tail)
-            {
-                var launch = _host[_head % _host.Length];
-                _head++;
-                if (!launch.IsEnded)
-                {
-                    launch.End(LaunchStatus.Cancelled, now);
-                }
-            }
-        }
-    }
+    public void Abandon(long now) => _queues.Abandon(now);
 
     protected override void Dispose(bool disposing)
     {
@@ -263,7 +202,7 @@ internal sealed class CpuStream : DeviceStream
             return SubmitResult.Disposed;
         }
 
-        if (Depth >= _host.Length)
+        if (Depth >= Options.QueueCapacity)
         {
             return SubmitResult.QueueFull;
         }
@@ -273,7 +212,7 @@ internal sealed class CpuStream : DeviceStream
 
     private SubmitResult TryEnqueue(Launch launch, long now, long announcedAt)
     {
-        lock (_submit)
+        lock (_queues.Submitting)
         {
             if (RefusalOf(launch, now) is { } refusal)
             {
@@ -301,9 +240,7 @@ internal sealed class CpuStream : DeviceStream
             Volatile.Write(ref _servedAt, now);
         }
 
-        Interlocked.Add(ref _queuedKernels, launch.Program.Kernels.Length);
-        _host[_tail % _host.Length] = launch;
-        Volatile.Write(ref _tail, _tail + 1);
+        _queues.Add(launch);
     }
 
     private void RaiseService(double virtualTime)
@@ -339,12 +276,7 @@ internal sealed class CpuStream : DeviceStream
     {
         while (true)
         {
-            OwnQueue();
-            Forward();
-            var hasKernel = _queue.Count > 0;
-            var next = hasKernel ? _queue.Pop() : default;
-            Volatile.Write(ref _queueOwner, 0);
-            if (!hasKernel)
+            if (!_queues.TryTake(_device.DeviceQueueCapacity, out var next))
             {
                 Interlocked.Exchange(ref _phase, Idle);
                 if (Depth == 0 || Interlocked.CompareExchange(ref _phase, Advancing, Idle) != Idle)
@@ -399,52 +331,9 @@ internal sealed class CpuStream : DeviceStream
         _device.OnKernelPublished(this, front);
     }
 
-    private void Forward()
-    {
-        var tail = Volatile.Read(ref _tail);
-        var limit = _device.DeviceQueueCapacity;
-        while (_queue.Count < limit && _forward < tail)
-        {
-            var launch = _host[_forward % _host.Length];
-            _queue.Push(new QueuedKernel(launch, _forwardKernel, _forward));
-            Interlocked.Decrement(ref _queuedKernels);
-            if (++_forwardKernel == launch.Program.Kernels.Length)
-            {
-                _forwardKernel = 0;
-                _forward++;
-            }
-        }
-    }
-
-    /// <summary>
-    /// Ends the launch at the head; takes what is left of it out of both queues first, since it may be submitted again.
-    /// </summary>
     private void EndHead(Launch launch, LaunchStatus status)
     {
-        OwnQueue();
-        while (_queue.Count > 0 && _queue.Peek().HostIndex == _head)
-        {
-            _queue.Pop();
-        }
-
-        if (_forward == _head)
-        {
-            Interlocked.Add(ref _queuedKernels, _forwardKernel - launch.Program.Kernels.Length);
-            _forward++;
-            _forwardKernel = 0;
-        }
-
-        Volatile.Write(ref _queueOwner, 0);
-        Volatile.Write(ref _head, _head + 1);
+        _queues.RemoveHead(launch);
         _device.OnEnded(this, launch, status);
-    }
-
-    private void OwnQueue()
-    {
-        var spin = new SpinWait();
-        while (Interlocked.CompareExchange(ref _queueOwner, 1, 0) != 0)
-        {
-            spin.SpinOnce(-1);
-        }
     }
 }

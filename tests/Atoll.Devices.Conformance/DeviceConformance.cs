@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Atoll.Devices.Conformance;
 
 /// <summary>What every device promises, through the public contract alone. Derive once per device.</summary>
@@ -25,7 +23,7 @@ public abstract class DeviceConformance
     public void Launches_of_a_stream_complete_in_order(ShareMode mode)
     {
         using var device = Create(mode);
-        var ended = new ConcurrentQueue<(int Stream, int Launch)>();
+        var ended = new System.Collections.Concurrent.ConcurrentQueue<(int Stream, int Launch)>();
         var launches = new List<Launch>();
         var random = new Random(3);
         using var told = new CountdownEvent(60);

@@ -40,7 +40,7 @@ internal sealed class HttpPath : IRequestPath
                 Sessions = director,
             });
         await host.StartAsync(cancellation);
-        await host.LoadAsync([.. loads.Select(load => new ModelSource(load.Name, "1", load.Name, null))], cancellation);
+        await host.LoadAsync([.. loads.Select(SourceOf)], cancellation);
         var path = new HttpPath(host);
         foreach (var load in loads)
         {
@@ -86,6 +86,10 @@ internal sealed class HttpPath : IRequestPath
         _client.Dispose();
         await _host.DisposeAsync();
     }
+
+    // The server loads queries, which it knows by their file, after the models that they run.
+    private static ModelSource SourceOf(ServingLoad load) => new(
+        load.Name, "1", load.Name == ServingModels.Query ? load.Name + PipelineFile.Extension : load.Name, null);
 
     private static InferenceStatus StatusOf(HttpStatusCode code, string reason) => code switch
     {

@@ -69,6 +69,7 @@ internal sealed partial class ModelServer : IAsyncDisposable
             Units = units,
             Mode = settings.Mode,
             Policy = settings.Policy.Create(clock),
+            Rights = settings.Scheduling == SchedulingName.Plain ? SchedulingRights.Plain : null,
             SpinTime = TimeSpan.FromMicroseconds(settings.SpinUs),
             StarvationLimit = TimeSpan.FromMilliseconds(settings.StarvationLimitMs),
             PaddingBudget = settings.PaddingBudget,

@@ -35,6 +35,8 @@ internal sealed class DeviceSection
 
     public double MemoryGib { get; set; }
 
+    public SchedulingName Scheduling { get; set; } = SchedulingName.Auto;
+
     public double SpinUs { get; set; } = 60;
 
     public double StarvationLimitMs { get; set; } = 100;

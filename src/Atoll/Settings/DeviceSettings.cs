@@ -34,6 +34,11 @@ internal static class DeviceSettings
                 "Most memory that all buffers of the device may hold; 0 is three quarters of the " +
                 "memory that the process may use."),
             (0, 65536), s => s.Device.MemoryGib, (s, v) => s.Device.MemoryGib = v),
+        Setting.Choice(
+            new("device.scheduling", "",
+                "How the device's threads rank among the machine's: auto takes what the process may use, and then " +
+                "best-effort work ranks behind every other process; plain leaves all threads ordinary."),
+            s => s.Device.Scheduling, (s, v) => s.Device.Scheduling = v),
         Setting.Number(
             new("device.spin", "us",
                 "How long an idle compute unit spins before it sleeps. Longer answers sooner and " +

@@ -13,6 +13,10 @@ internal sealed class HttpPath : IRequestPath
 {
     private const string JsonLength = "Inference-Header-Content-Length";
 
+    // Far more than are in flight while requests are answered in time. What a saturated machine does not get to waits
+    // here, in place of using up the process's files.
+    private const int MaxConnections = 2048;
+
     private readonly ServingHost _host;
     private readonly HttpClient _client;
     private readonly Dictionary<string, (byte[] Body, string JsonBytes)> _bodies = [];
@@ -20,7 +24,10 @@ internal sealed class HttpPath : IRequestPath
     private HttpPath(ServingHost host)
     {
         _host = host;
-        _client = new HttpClient(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5) })
+        _client = new HttpClient(new SocketsHttpHandler
+        {
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5), MaxConnectionsPerServer = MaxConnections,
+        })
         {
             BaseAddress = host.Url, Timeout = TimeSpan.FromSeconds(30),
         };
@@ -33,7 +40,7 @@ internal sealed class HttpPath : IRequestPath
         IReadOnlyList<ServingLoad> loads, SessionDirector director, TimeProvider clock, CancellationToken cancellation)
     {
         var host = new ServingHost(
-            new ServingOptions { Port = 0, MaxConcurrentRequests = 1 << 14 },
+            new ServingOptions { Port = 0 },
             new ServingServices
             {
                 Loader = new LoadedModels(loads), Loggers = NullLoggerFactory.Instance, Clock = clock,

@@ -49,7 +49,10 @@ internal sealed class LiveProfile
         }
     }
 
-    /// <summary>Makes new profiles of what was noted; a size with few recent batches keeps what was measured.</summary>
+    /// <summary>
+    /// Makes new profiles of what was noted. A size with few recent batches is taken to be as much slower than measured
+    /// as the nearest size that has enough: what else the machine does slows all of them.
+    /// </summary>
     /// <param name="isStarved">
     /// Nothing runs, because nothing seems to end in time. A measurement that was disturbed would never be corrected
     /// then, so it is trusted less each time until a batch runs and says how long it takes.
@@ -57,24 +60,25 @@ internal sealed class LiveProfile
     public void Correct(bool isStarved = false)
     {
         _trust = isStarved ? Math.Max(TrustLeast, _trust * Doubt) : 1;
+        long[][] recent = [.. _measured.Points.Select((_, i) => Recent(i))];
         var dispatch = new List<ProfilePoint>();
         var planning = new List<ProfilePoint>();
-        for (var i = 0; i < _measured.Points.Count; i++)
+        for (var i = 0; i < recent.Length; i++)
         {
-            var point = Trusted(_measured.Points[i]);
-            var recent = Recent(i);
-            if (recent.Length < LeastSamples)
+            var point = _measured.Points[i];
+            if (recent[i].Length < LeastSamples)
             {
+                point = Scaled(point, _trust * Slowdown(i, recent));
                 dispatch.Add(point);
                 planning.Add(point);
                 continue;
             }
 
-            Array.Sort(recent);
-            var bound = Math.Min(recent[(int)((recent.Length - 1) * 0.99)], 2 * recent[recent.Length / 2]);
+            Array.Sort(recent[i]);
+            var bound = Math.Min(recent[i][(int)((recent[i].Length - 1) * 0.99)], 2 * recent[i][recent[i].Length / 2]);
             dispatch.Add(point with { Mean = TimeSpan.FromTicks(bound), Deviation = TimeSpan.Zero });
-            var mean = recent.Average();
-            var deviation = Math.Sqrt(recent.Average(took => (took - mean) * (took - mean)));
+            var mean = recent[i].Average();
+            var deviation = Math.Sqrt(recent[i].Average(took => (took - mean) * (took - mean)));
             planning.Add(point with
             {
                 Mean = TimeSpan.FromTicks((long)mean), Deviation = TimeSpan.FromTicks((long)deviation),
@@ -85,10 +89,18 @@ internal sealed class LiveProfile
         _forPlanning = new BatchProfile(_measured.Model, _measured.Device, planning, _measured.Options);
     }
 
-    private ProfilePoint Trusted(ProfilePoint point) => _trust == 1 ? point : point with
+    /// <summary>How much longer than measured the nearest size with enough recent batches takes; 1 without any.</summary>
+    private double Slowdown(int point, long[][] recent)
     {
-        Mean = TimeSpan.FromTicks(Math.Max(1, (long)(point.Mean.Ticks * _trust))),
-        Deviation = TimeSpan.FromTicks((long)(point.Deviation.Ticks * _trust)),
+        var nearest = Enumerable.Range(0, recent.Length).Where(other => recent[other].Length >= LeastSamples)
+            .Cast<int?>().MinBy(other => Math.Abs(other!.Value - point));
+        return nearest is { } i ? recent[i].Average() / Math.Max(1, _measured.Points[i].Mean.Ticks) : 1;
+    }
+
+    private static ProfilePoint Scaled(ProfilePoint point, double factor) => factor == 1 ? point : point with
+    {
+        Mean = TimeSpan.FromTicks(Math.Max(1, (long)(point.Mean.Ticks * factor))),
+        Deviation = TimeSpan.FromTicks((long)(point.Deviation.Ticks * factor)),
     };
 
     private long[] Recent(int point)

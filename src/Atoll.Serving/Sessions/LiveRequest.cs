@@ -6,12 +6,11 @@ namespace Atoll.Serving;
 /// One request on its way through a session: queued, running, ended. Holds the outputs until they are disposed, then is
 /// used again, so that a warm session allocates nothing per request. Its state is guarded by the session's lock.
 /// </summary>
-internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<InferenceOutcome>, IInferenceOutputs
+internal sealed class LiveRequest(LiveSession session)
+    : IValueTaskSource<InferenceOutcome>, IThreadPoolWorkItem, IInferenceOutputs
 {
-    // Asynchronous: the lane goes on with the next batch and does not run what follows an answer.
-    private ManualResetValueTaskSourceCore<InferenceOutcome> _completion =
-        new() { RunContinuationsAsynchronously = true };
-
+    private ManualResetValueTaskSourceCore<InferenceOutcome> _completion;
+    private InferenceOutcome _outcome;
     private long[][] _shapes = [];
     private byte[][] _data = [];
     private int[] _lengths = [];
@@ -150,9 +149,22 @@ internal sealed class LiveRequest(LiveSession session) : IValueTaskSource<Infere
         Where = Stage.Ended;
         _request = null;
         _isHeld = status == InferenceStatus.Completed ? 1 : 0;
-        _completion.SetResult(
-            new InferenceOutcome(status, status == InferenceStatus.Completed ? this : null, reason, timing));
+        _outcome = new InferenceOutcome(status, status == InferenceStatus.Completed ? this : null, reason, timing);
+
+        // Elsewhere: the lane goes on with the next batch and does not run what follows an answer. An answer that came
+        // in time goes out before what has only arrived is looked at; under more load than the server can carry it
+        // would be late behind that. A refusal may wait.
+        if (status == InferenceStatus.Completed)
+        {
+            CompletionThreads.Of(session.Options.Class).Post(this);
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        }
     }
+
+    void IThreadPoolWorkItem.Execute() => _completion.SetResult(_outcome);
 
     public ReadOnlySpan<long> Shape(int output) => _shapes[output];
 

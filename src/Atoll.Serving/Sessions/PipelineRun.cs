@@ -94,6 +94,12 @@ internal sealed class PipelineRun(
             return null;
         }
 
+        if (stage.Stage.Inputs.Any(input => input.Crop is not null))
+        {
+            // To cut images takes long.
+            await CompletionThreads.LeaveAsync();
+        }
+
         if (await TryInputsAsync(stage, stopping) is not { } inputs)
         {
             return null;

@@ -19,7 +19,21 @@ public sealed class LiveProfileTests : IDisposable
 
         Assert.Equal(12, profile.ForPlanning.Latency(4).TotalMilliseconds);
         Assert.Equal(12, profile.ForDispatch.Latency(3).TotalMilliseconds);
-        Assert.Equal(4, profile.ForPlanning.Latency(2).TotalMilliseconds);
+    }
+
+    [Fact]
+    public void A_size_without_batches_is_as_much_slower_than_measured_as_the_nearest_that_has_some()
+    {
+        var profile = new LiveProfile(SessionBench.Profile, _clock);
+        var measured = profile.ForPlanning;
+        Record(profile, rows: 1, milliseconds: 4.5, times: 8);
+        Record(profile, rows: 8, milliseconds: 20, times: 8);
+
+        profile.Correct();
+
+        Assert.Equal(1.5 * measured.Latency(2), profile.ForPlanning.Latency(2));
+        Assert.Equal(2 * measured.Latency(4), profile.ForPlanning.Latency(4));
+        Assert.Equal(2 * measured.Latency(4), profile.ForDispatch.Latency(4));
     }
 
     [Fact]

@@ -74,11 +74,11 @@ internal sealed class LiveProfile
                 continue;
             }
 
-            Array.Sort(recent[i]);
-            var bound = Math.Min(recent[i][(int)((recent[i].Length - 1) * 0.99)], 2 * recent[i][recent[i].Length / 2]);
+            var sorted = recent[i].Order().ToArray();
+            var bound = Math.Min(sorted[(int)((sorted.Length - 1) * 0.99)], 2 * sorted[sorted.Length / 2]);
             dispatch.Add(point with { Mean = TimeSpan.FromTicks(bound), Deviation = TimeSpan.Zero });
-            var mean = recent[i].Average();
-            var deviation = Math.Sqrt(recent[i].Average(took => (took - mean) * (took - mean)));
+            var mean = sorted.Average();
+            var deviation = Math.Sqrt(sorted.Average(took => (took - mean) * (took - mean)));
             planning.Add(point with
             {
                 Mean = TimeSpan.FromTicks((long)mean), Deviation = TimeSpan.FromTicks((long)deviation),

@@ -89,7 +89,7 @@ internal sealed class LiveProfile
         _forPlanning = new BatchProfile(_measured.Model, _measured.Device, planning, _measured.Options);
     }
 
-    /// <summary>How much longer than measured the nearest size with enough recent batches takes; 1 without any.</summary>
+    /// <summary>How much longer than measured the nearest size with enough batches takes; 1 without any.</summary>
     private double Slowdown(int point, long[][] recent)
     {
         var nearest = Enumerable.Range(0, recent.Length).Where(other => recent[other].Length >= LeastSamples)

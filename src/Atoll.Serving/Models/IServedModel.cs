@@ -17,7 +17,8 @@ public interface IServedModel : IAsyncDisposable
     void Expect();
 
     /// <summary>
-    /// Runs one checked request. Cancelling stops it on the device; the outcome is then not completed.
+    /// Runs one checked request. Cancelling stops it on the device; the outcome is then not completed. What awaits the
+    /// outcome goes on where other requests are finished too: it must be brief, or go on elsewhere.
     /// </summary>
     ValueTask<InferenceOutcome> InferAsync(InferenceRequest request, CancellationToken cancellationToken);
 

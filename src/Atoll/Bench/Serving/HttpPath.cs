@@ -13,9 +13,9 @@ internal sealed class HttpPath : IRequestPath
 {
     private const string JsonLength = "Inference-Header-Content-Length";
 
-    // Far more than are in flight while requests are answered in time. What a saturated machine does not get to waits
+    // More than are in flight while requests are answered in time. What a saturated machine does not get to waits
     // here, in place of using up the process's files.
-    private const int MaxConnections = 2048;
+    private const int MaxConnections = 1024;
 
     private readonly ServingHost _host;
     private readonly HttpClient _client;
